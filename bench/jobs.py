@@ -1,0 +1,92 @@
+"""Everything that is measured, in the order of the report: a name, options, a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import loads
+import special
+from loads import LOADS, Place
+from peers import BARE, PEERS, Peer
+from process import Server
+
+Sample = dict[str, float]
+
+_SERVERS = tuple(peer.name for peer in PEERS if peer.name not in BARE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of work: each server in turn is started with `arguments` and measured."""
+
+    name: str
+    title: str
+    kind: str
+    """Which columns its table has: see report.COLUMNS."""
+    measure: Callable[[Server, Place, float], Sample]
+    arguments: tuple[str, ...] = ()
+    servers: tuple[str, ...] = _SERVERS
+    rounds: int | None = None
+    """At most so many, where more would tell nothing new."""
+
+
+def jobs(smoke: bool) -> list[Job]:
+    """All of them; with `smoke`, the crowds are small."""
+    crowd, dripping = (200, 100) if smoke else (special.CROWD, special.DRIPPING)
+    return [
+        *map(_wrk_job, LOADS),
+        Job(
+            "crowd",
+            f"64 busy connections, alone and among {crowd:,} idle and {crowd:,} half-sent ones",
+            "crowd",
+            partial(special.measure_crowd, size=crowd),
+            ("--workers", "8", "--patient"),
+        ),
+        Job(
+            "drip",
+            f"`GET /`, 2 workers, {dripping:,} clients that send an octet a second each",
+            "drip",
+            partial(special.measure_drip, size=dripping),
+            ("--workers", "2", "--patient"),
+            rounds=2,
+        ),
+        Job(
+            "idle",
+            f"a second of an idle server, without a connection and with {special.IDLE} silent ones",
+            "idle",
+            partial(special.measure_idle, size=special.IDLE),
+            rounds=1,
+        ),
+    ]
+
+
+def _wrk_job(load: loads.Load) -> Job:
+    return Job(
+        load.name,
+        load.title,
+        "wrk",
+        partial(loads.measure, load),
+        ("--workers", str(load.workers), "--mode", load.mode or "hello"),
+        _SERVERS if load.mode is None else tuple(peer.name for peer in PEERS),
+    )
+
+
+LIFECYCLE = "lifecycle"
+FREE_THREADED = "free-threaded"
+OTHER = {
+    LIFECYCLE: "`start()` and `stop()` of an idle fastraw",
+    f"{FREE_THREADED}-cpu": "1 ms of Python in each handler, free-threaded, server on both cores",
+    f"{FREE_THREADED}-hello": "hello, 64 connections, free-threaded, server on both cores",
+}
+"""Jobs that server.py does by itself, with their titles."""
+
+PERMITS = tuple(
+    Peer(name, "fastraw", "fastraw, free-threaded", arguments=("--permits", str(permits)))
+    for permits, name in enumerate(("1 permit", "2 permits"), 1)
+)
+"""The rows of the free-threaded tables."""
+
+FREE_THREADED_LOADS = {"cpu": "cpu", "hello": "keep-64"}
+"""Suffix of the job, and which load it is."""

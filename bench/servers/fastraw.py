@@ -1,0 +1,41 @@
+"""fastraw with a bare handler."""
+
+from __future__ import annotations
+
+from fastraw import FastServer, Limits, Request, Response, Timeouts
+from fastraw.engine import scheduler
+from servers import CONNECTIONS, HOST, PATIENT_SECONDS, app, options
+
+
+def handler(request: Request) -> Response:
+    """The application of servers.app."""
+    path = request.path
+    if path == "/upload":
+        return Response.text(str(len(request.body)))
+    body = app.answer(path, request.query_string)
+    if body is None:
+        return Response(b"Not Found", status=404, content_type=app.CONTENT_TYPE)
+    return Response(body, content_type=app.CONTENT_TYPE)
+
+
+def timeouts(patient: bool) -> Timeouts:
+    """The defaults, or long ones for the phases that a silent connection is in."""
+    if not patient:
+        return Timeouts()
+    return Timeouts(head_seconds=PATIENT_SECONDS, idle_seconds=PATIENT_SECONDS)
+
+
+if __name__ == "__main__":
+    given = options()
+    if given.permits is not None:
+        # There is no public name for it: the number follows from the interpreter and its CPUs.
+        permits = given.permits
+        scheduler.permit_count = lambda: permits
+    FastServer(
+        handler,
+        host=HOST,
+        port=given.port,
+        workers=given.workers,
+        limits=Limits(connections=CONNECTIONS),
+        timeouts=timeouts(given.patient),
+    ).serve_forever()
