@@ -24,7 +24,7 @@ class Headers:
 
     __slots__ = ("_index", "_pairs")
 
-    def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, fields: Headers | Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         self._pairs: list[tuple[str, str]] = []
         self._index: dict[str, str] | None = None
         if isinstance(fields, Headers):
@@ -126,12 +126,17 @@ class Headers:
 def _checked(name: str, value: str) -> tuple[str, str]:
     if not isinstance(name, str) or not _TOKEN(name):
         raise ValueError(f"header name must be a token (RFC 9110 section 5.6.2), not {name!r}")
+    return name, field_value(name, value)
+
+
+def field_value(name: str, value: str) -> str:
+    """`value` without white space around it; ValueError unless field `name` can carry it."""
     if not isinstance(value, str) or not _VALUE(value):
         raise ValueError(
             f"value of header {name!r} must be latin-1 text without control characters, "
             f"not {value!r}"
         )
-    return name, value.strip(" \t")
+    return value.strip(" \t")
 
 
 def _folded(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:

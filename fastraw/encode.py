@@ -1,0 +1,204 @@
+"""Response -> the octets to send: status line, fields, framing (RFC 9112 sections 4 to 7).
+
+The server owns what frames a message and what manages the connection. Of a handler's fields:
+
+1. Content-Length must agree with the content; one is sent. A contradiction is an EncodeError.
+2. Transfer-Encoding is an EncodeError.
+3. Connection can say `close`, which `closes` finds; nothing else of it is sent.
+4. Date replaces ours; one is sent.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+
+from .errors import FastrawError, HTTPError, reason_phrase
+from .headers import field_value
+from .response import Response
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+# RFC 9110 section 6.4.1 and 15.3.6: responses to these never have content.
+_NO_CONTENT = frozenset((204, 205, 304))
+# Fields that frame a message or manage the connection; written here or not at all.
+_MANAGED = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive"))
+# Statuses and media types are few; a handler that invents them without end gets no cache.
+_STARTS_LIMIT = 256
+_starts: dict[tuple[int, str | None], bytes] = {}
+
+
+class EncodeError(FastrawError):
+    """A handler's response contradicts itself; the client is answered with 500."""
+
+
+def date_field(now: float | None = None) -> bytes:
+    """The Date field line as IMF-fixdate, with its CRLF (RFC 9110 sections 5.6.7 and 6.6.1)."""
+    return b"Date: %b\r\n" % formatdate(time.time() if now is None else now, usegmt=True).encode()
+
+
+def closes(response: Response) -> bool:
+    """Whether the handler asked for the connection to be closed after this response."""
+    fields = response._headers
+    if fields is None:
+        return False
+    options = ",".join(fields.get_all("connection")).lower().split(",")
+    return "close" in (option.strip(" \t") for option in options)
+
+
+def encode_ordinary(response: Response, date: bytes) -> bytes:
+    """What `encode` gives for a Response that is `ordinary`, to a GET by HTTP/1.1 on a connection
+    that is kept."""
+    start = _starts.get((response.status, response.content_type))
+    if start is None:
+        return encode(response, "GET", 1, True, date)
+    body = response.body
+    return b"%b%d\r\n%b\r\n%b" % (start, len(body), date, body)
+
+
+def encode(
+    response: Response, method: str, minor_version: int, keep_alive: bool, date: bytes
+) -> bytes:
+    """A whole message: head and content.
+
+    Args:
+        response: one whose content is bytes.
+        method: the request's method; HEAD gets the head that GET would get, without content.
+        minor_version: of the request; a kept connection is stated to an HTTP/1.0 client.
+        keep_alive: False sends `Connection: close`.
+        date: the Date field line.
+
+    Raises EncodeError.
+    """
+    status, body = response.status, response.body
+    declared = _declared_length(response)
+    length: int | None = len(body)
+    if status in _NO_CONTENT:
+        # 204 has no Content-Length (RFC 9110 section 8.6); 304 states one only if the handler
+        # knows what GET would have; 205 says that it ends at once.
+        length = 0 if status == 205 else declared if status == 304 else None
+        body = b""
+    elif method == "HEAD":
+        # A handler that leaves the content out for HEAD may state the length that GET has.
+        length = declared if declared is not None and not body else length
+        body = b""
+    elif declared is not None and declared != length:
+        raise EncodeError(f"Content-Length is {declared}, but the content has {length} octets")
+    if response.ordinary and status not in _NO_CONTENT and len(_starts) < _STARTS_LIMIT:
+        start = _status_and_type(status, response.content_type) + b"Content-Length: "
+        _starts[status, response.content_type] = start
+    return _head(response, length, False, minor_version, keep_alive, date) + body
+
+
+def encode_stream_head(
+    response: Response, method: str, minor_version: int, keep_alive: bool, date: bytes
+) -> tuple[bytes, Framing, bool]:
+    """The head of a response whose content is an iterable, how its pieces are framed, and
+    whether the connection can be kept.
+
+    Unknown length: chunked on 1.1; on 1.0 the end of the connection ends the content
+    (RFC 9112 section 6.3). Raises EncodeError.
+    """
+    length = _declared_length(response)
+    if response.status in _NO_CONTENT:
+        length = 0 if response.status == 205 else length if response.status == 304 else None
+        chunked = False
+    else:
+        chunked = length is None and minor_version > 0
+        keep_alive = keep_alive and (length is not None or chunked)
+    head = _head(response, length, chunked, minor_version, keep_alive, date)
+    if method == "HEAD" or response.status in _NO_CONTENT:
+        return head, Framing(0, False), keep_alive
+    return head, Framing(length, chunked), keep_alive
+
+
+class Framing:
+    """How the pieces of a streamed response are sent.
+
+    Attributes:
+        remaining: octets still to send of a stated length; None when the length is unknown.
+        chunked: whether each piece is a chunk (RFC 9112 section 7.1).
+    """
+
+    __slots__ = ("chunked", "remaining")
+
+    def __init__(self, remaining: int | None, chunked: bool) -> None:
+        self.remaining = remaining
+        self.chunked = chunked
+
+    def frame(self, piece: bytes) -> bytes:
+        """The octets to send for a piece; what goes beyond the stated length is left out."""
+        if self.chunked:
+            return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+        if self.remaining is not None:
+            piece = piece[: self.remaining]
+            self.remaining -= len(piece)
+        return piece
+
+
+def encode_error(
+    error: HTTPError, method: str, minor_version: int, keep_alive: bool, date: bytes
+) -> bytes:
+    """An HTTPError as a complete plain-text answer."""
+    response = Response.text(f"{error}\n", error.status, error.headers)
+    return encode(response, method, minor_version, keep_alive, date)
+
+
+def _head(
+    response: Response,
+    length: int | None,
+    chunked: bool,
+    minor_version: int,
+    keep_alive: bool,
+    date: bytes,
+) -> bytes:
+    fields, content_type = response._headers, response.content_type
+    more: list[str] = []
+    if fields is not None:
+        for name, value in fields.items():
+            key = name.lower()
+            if key == "content-type":
+                content_type = None
+            elif key == "date":
+                if not date:
+                    continue
+                date = b""
+            if key not in _MANAGED:
+                more.append(f"{name}: {value}\r\n")
+    lines = [_status_and_type(response.status, content_type)]
+    if chunked:
+        lines.append(b"Transfer-Encoding: chunked\r\n")
+    elif length is not None:
+        lines.append(b"Content-Length: %d\r\n" % length)
+    lines.append(date)
+    lines.append("".join(more).encode("latin-1"))
+    if not keep_alive:
+        lines.append(b"Connection: close\r\n")
+    elif not minor_version:
+        lines.append(b"Connection: keep-alive\r\n")
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def _status_and_type(status: int, content_type: str | None) -> bytes:
+    line = f"HTTP/1.1 {status} {reason_phrase(status)}\r\n"
+    if content_type is not None:
+        line += f"Content-Type: {field_value('Content-Type', content_type)}\r\n"
+    return line.encode("latin-1")
+
+
+def _declared_length(response: Response) -> int | None:
+    """The handler's own Content-Length, checked; EncodeError when it cannot be one."""
+    fields = response._headers
+    if fields is None:
+        return None
+    if "transfer-encoding" in fields:
+        raise EncodeError("Transfer-Encoding is set by the server, not by a handler")
+    values = set(fields.get_all("content-length"))
+    if not values:
+        return None
+    value = values.pop()
+    if values or not (value.isascii() and value.isdigit()):
+        raise EncodeError("Content-Length must be one decimal number")
+    return int(value)

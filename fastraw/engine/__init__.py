@@ -1,0 +1,1 @@
+"""Sockets and threads: the only place in fastraw that has them."""

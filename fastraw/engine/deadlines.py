@@ -1,0 +1,86 @@
+"""What happens when a phase takes too long.
+
+Each connection has one `deadline`, set when a phase begins and not moved while it lasts. A sweep
+once a second lets those whose time is over `expire`; what that means is the connection's affair.
+A request pays one store: the deadlines of phases that begin now are made once every
+RESOLUTION_SECONDS and shared by all connections.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from time import monotonic
+
+from ..encode import date_field
+from ..limits import Timeouts
+from .task import NEVER, Task
+
+SWEEP_SECONDS = 1.0
+RESOLUTION_SECONDS = 0.1
+# RFC 9112 section 9.6: how long a closing connection goes on reading, so that no reset overtakes
+# the answer. About a round trip would do; a second is generous.
+LINGER_SECONDS = 1.0
+
+
+class Deadlines:
+    """A coarse clock, the deadlines counted from it, and the sweep.
+
+    Attributes:
+        date: the Date field line of this second.
+        handshake, head, body, write, idle, linger: the deadline of such a phase beginning now.
+    """
+
+    __slots__ = (
+        "_asked", "_next_sweep", "_next_tick", "_sweeping", "_tasks", "_timeouts",
+        "body", "date", "handshake", "head", "idle", "linger", "now", "write",
+    )  # fmt: skip
+
+    def __init__(self, timeouts: Timeouts, tasks: Mapping[int, Task]) -> None:
+        self._timeouts = timeouts
+        self._tasks = tasks
+        self._asked = NEVER
+        self._sweeping = threading.Lock()
+        self._next_tick = self._next_sweep = 0.0
+        self.tick(monotonic())
+
+    def tick(self, now: float) -> None:
+        """Take note of the time; sweep when it is time to."""
+        if now >= self._next_tick:
+            self._next_tick = now + RESOLUTION_SECONDS
+            self.now = now
+            timeouts = self._timeouts
+            self.handshake = now + (timeouts.handshake_seconds or NEVER)
+            self.head = now + (timeouts.head_seconds or NEVER)
+            self.body = now + (timeouts.body_seconds or NEVER)
+            self.write = now + (timeouts.write_seconds or NEVER)
+            self.idle = now + (timeouts.idle_seconds or NEVER)
+            self.linger = now + LINGER_SECONDS
+            self.date = date_field()
+        if now >= self._next_sweep or now >= self._asked:
+            self._sweep(now)
+
+    def ask(self, seconds: float) -> None:
+        """Have the next sweep come in `seconds` at the latest."""
+        self._asked = min(self._asked, monotonic() + seconds)
+
+    def timeout(self, now: float, connections: int) -> float | None:
+        """Seconds until the next sweep; None when there is nothing to sweep."""
+        until = min(self._next_sweep if connections else NEVER, self._asked)
+        return None if until == NEVER else max(0.0, until - now)
+
+    def _sweep(self, now: float) -> None:
+        if not self._sweeping.acquire(blocking=False):
+            return  # another holder is at it
+        self._next_sweep = now + SWEEP_SECONDS
+        self._asked = NEVER
+        try:
+            for task in list(self._tasks.values()):
+                # A task whose lock is taken is at work; its owner sets the next deadline.
+                if task.deadline <= now and task.lock.acquire(blocking=False):
+                    if task.deadline <= now:
+                        task.expire()
+                    else:
+                        task.let_go()
+        finally:
+            self._sweeping.release()

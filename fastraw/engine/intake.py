@@ -1,0 +1,292 @@
+"""Octets in, requests out: recv -> parse_head -> content -> Request. Waits for nothing.
+
+Everything here runs on the thread of a permit holder, and a slow client costs it no more than
+the octets that it sends; only `receive_content` runs on, and blocks, the thread of a handler that
+chose to read its content itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+from io import BufferedReader
+from time import monotonic
+
+from ..body import ChunkedDecoder, LengthDecoder
+from ..encode import CONTINUE
+from ..errors import ClientDisconnected, HTTPError, ParseError
+from ..parse import parse_head
+from ..request import Request
+from ..spool import Spool
+from .bodystream import BodyStream, Discard
+from .channel import BODY, READING, SKIPPING, Channel
+from .poller import HANGUP, READABLE, WRITABLE
+from .service import Address, Service
+
+# A request rarely needs more, and a larger buffer costs more to allocate than it saves.
+READ_BYTES = 16 * 1024
+# Content comes in larger pieces; a turn ends after some of them, so that others get theirs.
+BODY_READ_BYTES = 128 * 1024
+READS_A_TURN = 8
+# Content left unread is read over if no more than this is missing, about what the sockets'
+# buffers hold anyway; beyond it closing is cheaper (RFC 9112 section 9.3 allows either).
+SKIP_BYTES = 256 * 1024
+
+_error = logging.getLogger("fastraw.error")
+
+
+class Intake(Channel):
+    """The receiving side of a connection.
+
+    `buffer` holds octets received and not yet used: a bytearray is an incomplete head, searched
+    as far as it goes; bytes follow a request, and are used up to `position`.
+    """
+
+    __slots__ = ("body_stream", "buffer", "decoder", "position", "request", "spool")
+
+    def __init__(self, sock: socket.socket, client: Address, service: Service) -> None:
+        super().__init__(sock, client, service)
+        self.buffer: bytes | bytearray | None = None
+        self.position = 0
+        self.request: Request | None = None
+        """The request that the connection is at, where it must outlive a call."""
+        self.decoder: LengthDecoder | ChunkedDecoder | None = None
+        self.spool: Spool | Discard | None = None
+        self.body_stream: BodyStream | None = None
+
+    # What Connection adds.
+
+    def go_on(self, mask: int) -> Request | None:
+        """An event in another phase than READING."""
+        raise NotImplementedError
+
+    def refuse(self, error: HTTPError, method: str = "") -> None:
+        """Answer with an error and close; nothing more is parsed."""
+        raise NotImplementedError
+
+    # Heads.
+
+    def ready(self, mask: int) -> Request | None:
+        """The socket is ready. The path of nearly every request."""
+        if self.phase != READING:
+            return self.go_on(mask)
+        if mask == WRITABLE:
+            self.let_go()
+            return None
+        try:
+            data: bytes | bytearray = self.sock.recv(READ_BYTES)
+        except BlockingIOError:
+            self.more = False
+            self.let_go()
+            return None
+        except OSError:
+            data = b""
+        if not data:
+            self.close()  # end of file: between requests, or inside a head that never counts
+            return None
+        # Less than asked for means that the socket is empty, and that what comes later is a new
+        # event; unless its end has come already.
+        self.more = len(data) == READ_BYTES or mask & HANGUP != 0
+        seen = 0
+        buffer = self.buffer
+        if buffer is not None:
+            seen = len(buffer)
+            buffer += data
+            data = buffer
+        return self._parse(data, 0, seen)
+
+    def resume(self) -> Request | None:
+        """Take up what was left: octets behind a request, a stream, or a socket to look at."""
+        if self.phase != READING:
+            return self.go_on(READABLE | WRITABLE)
+        if type(self.buffer) is bytes:
+            return self._parse(self.buffer, self.position, 0)
+        return self.ready(READABLE | HANGUP)
+
+    def _parse(self, data: bytes | bytearray, start: int, seen: int) -> Request | None:
+        service = self.service
+        try:
+            head = parse_head(data, start, seen, service.limits)
+        except ParseError as error:
+            self.refuse(error, "HEAD" if data[start : start + 5] == b"HEAD " else "")
+            return None
+        if head is None:
+            if type(data) is bytes:
+                self.buffer = bytearray(memoryview(data)[start:])
+                self.deadline = service.deadlines.head
+            self._read_on()
+            return None
+        end = start + head.size
+        if end == len(data):
+            self.buffer = None
+        else:
+            self.buffer = data if type(data) is bytes else bytes(data)
+            self.position = end
+            self.more = True
+        request = Request(head, self)
+        if (
+            head.keep_alive
+            and head.minor_version
+            and not head.content_length
+            and not head.chunked
+            and head.method not in ("HEAD", "CONNECT")
+            and service.ordinary
+        ):
+            request.ordinary = True
+            return request
+        request.began = monotonic()
+        if head.content_length or head.chunked:
+            return self._begin_content(request)
+        if head.method == "CONNECT":
+            self.refuse(HTTPError(501, "CONNECT is not supported."))
+            return None
+        return request
+
+    def _read_on(self) -> None:
+        if self.more:
+            self.scheduler.resume(self)
+        else:
+            self.let_go()
+
+    # Content.
+
+    def _begin_content(self, request: Request) -> Request | None:
+        head, service, buffer = request.head, self.service, self.buffer
+        length, limit = head.content_length, service.limits.body_bytes
+        self.request = request
+        if length is not None and limit is not None and length > limit:
+            self.refuse(HTTPError(413, "The content is larger than allowed."), head.method)
+            return None
+        decoder = ChunkedDecoder(service.limits, limit) if length is None else LengthDecoder(length)
+        wants_continue = head.expect_continue and buffer is None
+        if service.streams_body(request):
+            self.body_stream = BodyStream(self, request, decoder, wants_continue)
+            request.use_content(BufferedReader(self.body_stream))
+            return request
+        if length is not None and buffer is not None and len(buffer) - self.position >= length:
+            start = self.position
+            request.use_content(bytes(buffer[start : start + length]))
+            self._put_back(buffer, start + length)
+            return request
+        self.decoder = decoder
+        self.spool = Spool(service.limits.body_memory_bytes)
+        self.phase = BODY
+        self.deadline = service.deadlines.body
+        if wants_continue and not self._send_continue():
+            return None
+        return self.collect()
+
+    def _send_continue(self) -> bool:
+        """100 (Continue), RFC 9110 section 15.2.1; False when the client is gone."""
+        try:
+            if self.sock.send(CONTINUE) == len(CONTINUE):
+                return True
+        except OSError:
+            pass
+        self.close()
+        return False
+
+    def collect(self) -> Request | None:
+        """Feed the decoder what is here; the request, when that was the end of its content."""
+        assert self.decoder is not None and self.spool is not None
+        data = self._take_buffer()
+        for _ in range(READS_A_TURN):
+            try:
+                used = self.decoder.feed(data, 0, self.spool.write) if data else 0
+            except HTTPError as error:
+                self.refuse(error)
+                return None
+            except OSError as error:
+                _error.error("Cannot store the content of a request: %s", error)
+                self.refuse(HTTPError(500, "The server failed to store the content."))
+                return None
+            self._put_back(data, used)
+            if self.decoder.done:
+                return self._collected()
+            if self.phase == SKIPPING and self.spool.size > SKIP_BYTES:
+                self.close_gently()
+                return None
+            try:
+                data = self.sock.recv(BODY_READ_BYTES)
+            except BlockingIOError:
+                self.more = False
+                self.let_go()
+                return None
+            except OSError:
+                data = b""
+            if not data:
+                self.close()  # end of file before the end of the content: no request
+                return None
+            data = self._take_buffer() + data
+        self.buffer, self.position = data, 0
+        self.scheduler.resume(self)
+        return None
+
+    def _take_buffer(self) -> bytes:
+        buffer, self.buffer = self.buffer, None
+        return b"" if buffer is None else bytes(memoryview(buffer)[self.position :])
+
+    def _put_back(self, data: bytes | bytearray, start: int) -> None:
+        """Keep what follows `start` for later."""
+        self.position = 0
+        self.buffer = None
+        if start < len(data):
+            self.buffer = bytes(memoryview(data)[start:])
+            self.more = True
+
+    def _collected(self) -> Request | None:
+        request, decoder, spool = self.request, self.decoder, self.spool
+        self.decoder = None
+        self.more = True  # the last read may have left something in the socket
+        skipped, self.phase = self.phase == SKIPPING, READING
+        if skipped:
+            self.spool = None
+            self.deadline = self.service.deadlines.idle
+            self.scheduler.resume(self)
+            return None
+        assert request is not None and decoder is not None and isinstance(spool, Spool)
+        request.use_content(spool, decoder.trailers)
+        return request
+
+    # Content that the handler reads itself, or leaves.
+
+    def receive_content(self, stream: BodyStream) -> None:
+        """Give `stream` more content; waits for it. On the handler's thread."""
+        data = self._take_buffer()
+        while not data:
+            if stream.wants_continue:
+                stream.wants_continue = False
+                self.sock.send(CONTINUE)
+            try:
+                received = self.sock.recv(BODY_READ_BYTES)
+            except BlockingIOError:
+                if not _wait_readable(self.sock, self.service.timeouts.body_seconds):
+                    raise HTTPError(408, "The content did not arrive in time.") from None
+                continue
+            except OSError as error:
+                raise ClientDisconnected(str(error)) from error
+            if not received:
+                raise ClientDisconnected("the client left before the end of the content")
+            data = received
+        used = stream.decoder.feed(data, 0, stream.add)
+        self._put_back(data, used)
+        if stream.decoder.done:
+            stream.request.trailers = stream.decoder.trailers
+        self.more = True  # whether the socket is empty is not known; look after the answer
+
+    def skip_content(self, stream: BodyStream) -> None:
+        """Read over what the handler has left, then go on with the next request."""
+        self.decoder = stream.decoder
+        self.spool = Discard()
+        self.phase = SKIPPING
+        self.deadline = self.service.deadlines.body
+        self.scheduler.resume(self)
+
+
+def _wait_readable(sock: socket.socket, seconds: float | None) -> bool:
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        return bool(poll.poll(None if seconds is None else seconds * 1000))
+    return bool(select.select([sock], [], [], seconds)[0])

@@ -1,0 +1,53 @@
+"""Which routes are believed slow: learned from what their handlers do, forgotten the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+# A call shorter than one look of the watchdog would not have been worth a thread of its own.
+QUICK_SECONDS = 0.001
+# Quick calls in a row before a route runs inline again; twice as many after each relapse, since
+# a route that is slow now and then costs everybody a stall each time it is believed quick.
+FIRST_PROOF_CALLS = 8
+MAX_PROOF_CALLS = 4096
+# A client can make up routes (a bare handler's are path segments); the oldest is forgotten.
+MAX_ROUTES = 1024
+
+
+class SlowRoutes:
+    """A bounded table of routes whose handlers took long when last seen.
+
+    `routes` is what the permit holder looks into before each call: a plain dict that is empty
+    until something slow has been seen. Each operation on it is atomic by itself, and a lost
+    update costs one more quick or slow call, so there is no lock.
+    """
+
+    __slots__ = ("_proof", "routes")
+
+    def __init__(self) -> None:
+        self.routes: dict[Hashable, int] = {}
+        """Route -> quick calls still wanted."""
+        self._proof: dict[Hashable, int] = {}
+        """Route -> quick calls it will take; outlives the entry in `routes`."""
+
+    def seen_slow(self, route: Hashable) -> None:
+        """A call of `route` held a permit too long: believe it slow."""
+        proof = min(2 * self._proof.pop(route, FIRST_PROOF_CALLS // 2), MAX_PROOF_CALLS)
+        self._proof[route] = proof
+        self.routes[route] = proof
+        if len(self._proof) > MAX_ROUTES:
+            oldest = next(iter(list(self._proof)))
+            self._proof.pop(oldest, None)
+            self.routes.pop(oldest, None)
+
+    def ran_apart(self, route: Hashable, seconds: float) -> None:
+        """A call of `route`, on a thread of its own, took `seconds`."""
+        wanted = self.routes.get(route)
+        if wanted is None:
+            return
+        if seconds >= QUICK_SECONDS:
+            self.routes[route] = self._proof.get(route, FIRST_PROOF_CALLS)
+        elif wanted > 1:
+            self.routes[route] = wanted - 1
+        else:
+            self.routes.pop(route, None)

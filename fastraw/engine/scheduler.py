@@ -1,0 +1,434 @@
+"""Who runs what: permits, the worker pool, the queue.
+
+    a worker with a permit:   poll -> task.ready() -> job -> task.run(job) -> the next event
+    before a slow job:        give the permit to an idle worker -> task.run(job) -> come back
+    coming back:              take a queued job -> task.run(job) -> ... -> idle until given a permit
+
+Invariants, each kept at the place named:
+
+1. A permit is the right to poll and to run what is ready. One thread at a time has it. (`_give`)
+2. While a holder runs a job inline, the permit lies in `Worker.lent`. Whoever pops it from there
+   owns it: the holder when the job ends, or the watchdog. list.pop is atomic, so exactly one of
+   them gets it; the other gives way. (`_hold`, `_retake`)
+3. A holder runs a job inline only while another worker is idle to take the permit over. (`_hold`)
+4. At most `workers` jobs are given a thread of their own; further ones wait in the queue, first
+   come, first served. A job that is retaken may be one more. (`_dispatch`, `_come_back`)
+5. The pool has `workers` threads, one more for each permit, and one in reserve. So while
+   `workers` jobs block, someone still polls, and runs quick jobs inline. (`Scheduler.__init__`)
+6. Between "the queue is empty" and "idle" a worker holds `_lock`, and so does a holder between
+   "no worker is free" and "queued": no job is left in the queue beside an idle worker. (`_lock`)
+7. What is left of a holder's events is in the permit, not on its stack, so whoever has the permit
+   goes on where the last one stopped. (`Permit.events`)
+8. A task is in the ready queue, or run by one thread, with its lock held. (`task.Task`)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import Any, Protocol
+
+from .poller import EVENTS_AT_ONCE, Poller
+from .routes import SlowRoutes
+from .task import NEVER, Task
+from .watchdog import Watchdog, Watched
+
+# Waking a sleeping core costs more than to look this long whether something comes at once.
+LOOK_SECONDS = 50e-6
+# A sleep as short as this, waking included, is one that looking would have saved.
+SHORT_SLEEP_SECONDS = 100e-6
+# Looks in vain, one after the other, before a holder stops looking.
+VAIN_LOOKS = 4
+# Short sleeps in a row before it starts again; from one to this many, doubled each time it stops.
+MAX_SHORT_SLEEPS = 64
+
+# A poller that fails might fail for ever; it must not take a core, or fill the log, with it.
+FAULT_SECONDS = 0.1
+
+_log = logging.getLogger("fastraw.error")
+
+Job = Any
+
+
+class Housekeeping(Protocol):
+    """What happens as time goes by."""
+
+    def tick(self, now: float) -> None:
+        """Called after each poll."""
+
+    def timeout(self, now: float) -> float | None:
+        """Seconds until there is something to do; None for never."""
+
+
+class Permit:
+    """The right to poll, with what its holders share."""
+
+    __slots__ = ("events", "holder", "looks", "short_sleeps", "sleeping", "vain", "wanted")
+
+    def __init__(self) -> None:
+        self.events: Iterator[tuple[Any, int]] = iter(())
+        self.holder: Worker | None = None
+        self.sleeping = False
+        self.looks = False
+        self.vain = 0
+        self.short_sleeps = 0
+        self.wanted = 1
+
+    def call(self) -> object | None:
+        holder = self.holder
+        return None if holder is None else holder.job
+
+
+class Worker:
+    """A thread of the pool. `job` is what it runs inline, shown to the watchdog."""
+
+    __slots__ = ("apart", "inline", "job", "lent", "permit", "thread_id", "wake")
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        self.lent: list[Permit] = []
+        self.permit: Permit | None = None
+        self.wake = threading.Lock()
+        self.wake.acquire()
+        self.thread_id = 0
+        # Jobs run, counted here and added up when read: nothing hot is shared between threads.
+        self.inline = 0
+        self.apart = 0
+
+
+def permit_count() -> int:
+    """One under the GIL, one for each CPU that we may use without it."""
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        return 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Scheduler:
+    """Runs the jobs of a set of tasks on `workers` threads and a few more.
+
+    Args:
+        poller: reports which tasks are ready; closed with the last thread.
+        tasks: by descriptor; changed by `add` and `forget`.
+        route: what a job's slowness is learned by.
+        housekeeping: told the time after each poll.
+        workers: how many jobs may block at once.
+        queue_seconds: what a job waits for a worker before it is refused; None for no end.
+    """
+
+    def __init__(
+        self,
+        poller: Poller,
+        tasks: dict[int, Task],
+        *,
+        route: Callable[[Job], Hashable],
+        housekeeping: Housekeeping,
+        workers: int,
+        queue_seconds: float | None,
+    ) -> None:
+        self.tasks = tasks
+        self.workers = workers
+        self.poller = poller
+        self._route = route
+        self._housekeeping = housekeeping
+        self._queue_seconds = NEVER if queue_seconds is None else queue_seconds
+        self._permits = [Permit() for _ in range(permit_count())]
+        self._pool = [Worker() for _ in range(workers + len(self._permits) + 1)]
+        self._idle = list(self._pool)
+        self._ready: deque[Task] = deque()
+        # Guards the queue, and with it the changes of _idle and _apart (invariant 6).
+        self._lock = threading.Lock()
+        self._queue: deque[tuple[float, Task, Job]] = deque()
+        self._apart = 0
+        self._slow = SlowRoutes()
+        self._threads = len(self._pool)
+        self._can_look = (os.cpu_count() or 1) > 1
+        self._stopping = False
+        watched: list[Watched] = list(self._permits)
+        self._watchdog = Watchdog(watched, self._retake)
+        self._executor = ThreadPoolExecutor(len(self._pool), thread_name_prefix="fastraw-worker")
+
+    # ---- from any thread ----
+
+    def start(self) -> None:
+        """Start the threads; those with a permit poll at once."""
+        self._watchdog.start()
+        for worker in self._pool:
+            self._executor.submit(self._work, worker)
+        for permit in self._permits:
+            self._give(self._idle.pop(), permit)
+
+    def stop(self) -> list[Task]:
+        """End the threads. A job that still runs ends its thread when it returns.
+
+        Returns the tasks, owned by the caller now, that were ready or had a job in the queue.
+        """
+        self._watchdog.stop()
+        with self._lock:
+            self._stopping = True
+            idle, self._idle[:] = self._idle[:], []
+            left = [task for _, task, _ in self._queue]
+            self._queue.clear()
+        for worker in idle:
+            worker.wake.release()
+        self.poller.wake()
+        self._executor.shutdown(wait=not self.running())
+        while self._ready:
+            left.append(self._ready.popleft())
+        return left
+
+    def resume(self, task: Task) -> None:
+        """Have `task.resume()` called by a permit holder. The caller holds, and gives, its lock."""
+        self._ready.append(task)
+        for permit in self._permits:
+            if permit.sleeping:
+                self.poller.wake()
+                return
+
+    def add(self, task: Task) -> None:
+        """Report `task` from now on; it may run on another thread before this returns."""
+        self.tasks[task.fd] = task
+        self.poller.add(task.fd)
+
+    def forget(self, task: Task) -> None:
+        """Report `task` no more; called before its descriptor is closed."""
+        self.tasks.pop(task.fd, None)
+        if self.poller.needs_rearm:
+            self.poller.remove(task.fd)
+
+    def wake(self) -> None:
+        """Have a permit holder look at the time, and so at the housekeeping."""
+        self.poller.wake()
+
+    def running(self) -> int:
+        """Jobs that run now."""
+        return self._apart + sum(permit.call() is not None for permit in self._permits)
+
+    def queued(self) -> int:
+        """Jobs that wait for a worker."""
+        return len(self._queue)
+
+    def served(self) -> int:
+        """Jobs run so far."""
+        return sum(worker.inline + worker.apart for worker in self._pool)
+
+    def owns_thread(self) -> bool:
+        """Whether the calling thread is one of the workers."""
+        me = threading.get_ident()
+        return any(worker.thread_id == me for worker in self._pool)
+
+    # ---- on a worker's thread ----
+
+    def _work(self, worker: Worker) -> None:
+        worker.thread_id = threading.get_ident()
+        while True:
+            worker.wake.acquire()
+            permit, worker.permit = worker.permit, None
+            if permit is None:
+                break
+            permit.holder = worker
+            if not self._hold(worker, permit):
+                break
+            self._come_back(worker)
+        worker.thread_id = 0
+        with self._lock:
+            self._threads -= 1
+            last = self._threads == 0
+        if last:
+            self.poller.close()
+
+    def _hold(self, worker: Worker, permit: Permit) -> bool:
+        """Hold until the permit is gone (True) or the scheduler stops (False).
+
+        The hottest loop there is: what it needs is bound to locals.
+        """
+        task_of = self.tasks.get
+        idle, lent, slow = self._idle, worker.lent, self._slow.routes
+        route, watchdog = self._route, self._watchdog
+        task: Task | None = None
+        while not self._stopping:
+            try:
+                for fd, mask in permit.events:
+                    if mask:
+                        task = task_of(fd)
+                        if task is None:
+                            continue
+                        if not task.lock.acquire(False):
+                            task.stirred = True
+                            # If the owner let go before it could see that, the task is ours.
+                            if not task.lock.acquire(False):
+                                continue
+                        job = task.ready(mask)
+                    else:
+                        task = fd
+                        job = task.resume()
+                    if job is None:
+                        continue
+                    if idle and not (slow and route(job) in slow):
+                        lent.append(permit)
+                        worker.job = job
+                        if watchdog.asleep:
+                            watchdog.rouse()
+                        task.run(job)
+                        worker.job = None
+                        worker.inline += 1
+                        try:
+                            lent.pop()
+                        except IndexError:
+                            return True
+                    elif self._dispatch(worker, permit, task, job):
+                        return True
+                task = None
+                permit.events = iter(self._poll(permit))
+            except BaseException:
+                # Only a fault of fastraw itself comes here. The permit must outlive it, or the
+                # server would stand still.
+                _log.exception("A fault in fastraw's engine")
+                if task is None:
+                    time.sleep(FAULT_SECONDS)
+                else:
+                    task.close()
+                if worker.job is not None:
+                    worker.job = None
+                    try:
+                        lent.pop()
+                    except IndexError:
+                        return True
+        # Several holders may be asleep in the poller; each one wakes the next.
+        self.poller.wake()
+        return False
+
+    def _dispatch(self, worker: Worker, permit: Permit, task: Task, job: Job) -> bool:
+        """Run a job apart from the permit (True), or queue it when `workers` are out (False)."""
+        with self._lock:
+            if self._apart >= self.workers or not self._idle:
+                self._queue.append((monotonic() + self._queue_seconds, task, job))
+                return False
+            self._apart += 1
+            heir = self._idle.pop()
+        self._give(heir, permit)
+        self._run_apart(worker, task, job)
+        return True
+
+    def _give(self, heir: Worker, permit: Permit) -> None:
+        """Hand a permit that the caller owns to a worker that it took from `_idle`."""
+        permit.holder = None
+        heir.permit = permit
+        heir.wake.release()
+
+    def _run_apart(self, worker: Worker, task: Task, job: Job) -> None:
+        route = self._route(job)
+        began = monotonic()
+        try:
+            task.run(job)
+        except BaseException:
+            _log.exception("A fault in fastraw's engine")
+            task.close()
+        self._slow.ran_apart(route, monotonic() - began)
+        worker.apart += 1
+
+    def _come_back(self, worker: Worker) -> None:
+        """After a job that ran apart: queued jobs first, then idle."""
+        while True:
+            with self._lock:
+                if not self._queue:
+                    self._apart -= 1
+                    if self._stopping:
+                        worker.wake.release()
+                    else:
+                        self._idle.append(worker)
+                    return
+                _, task, job = self._queue.popleft()
+            self._run_apart(worker, task, job)
+
+    def _poll(self, permit: Permit) -> list[tuple[Any, int]]:
+        """What is ready: (descriptor, mask) of events, (task, 0) of the ready queue."""
+        ready = self._ready
+        events: list[tuple[Any, int]] = []
+        if ready or permit.looks:
+            events = self.poller.poll(0, EVENTS_AT_ONCE)
+        if not events and not ready:
+            events = self._wait(permit)
+        now = monotonic()
+        self._housekeeping.tick(now)
+        if self._queue:
+            self._shed(now)
+        for _ in range(len(ready)):
+            try:
+                events.append((ready.popleft(), 0))
+            except IndexError:
+                break  # another holder took it
+        return events
+
+    def _wait(self, permit: Permit) -> list[tuple[int, int]]:
+        """Look for a moment if that has been worth it lately, then sleep."""
+        now = monotonic()
+        if permit.looks:
+            enough = now + LOOK_SECONDS
+            while now < enough:
+                events = self.poller.poll(0, EVENTS_AT_ONCE)
+                if events or self._ready:
+                    permit.vain = 0
+                    permit.wanted = 1
+                    return events
+                now = monotonic()
+            permit.vain += 1
+            if permit.vain >= VAIN_LOOKS:
+                permit.looks = False
+                permit.short_sleeps = 0
+                permit.wanted = min(2 * permit.wanted, MAX_SHORT_SLEEPS)
+        # First say that we sleep, then look whether there is reason not to: `resume` and `stop`
+        # do it the other way round.
+        permit.sleeping = True
+        timeout = self._housekeeping.timeout(now)
+        if self._queue and self._queue_seconds != NEVER:
+            until = max(0.0, self._queue[0][0] - now)
+            timeout = until if timeout is None else min(timeout, until)
+        if self._ready or self._stopping:
+            timeout = 0
+        events = self.poller.poll(timeout, EVENTS_AT_ONCE)
+        permit.sleeping = False
+        if self._can_look and not permit.looks:
+            short = events and monotonic() - now < SHORT_SLEEP_SECONDS
+            permit.short_sleeps = permit.short_sleeps + 1 if short else 0
+            if permit.short_sleeps >= permit.wanted:
+                permit.looks = True
+                permit.vain = 0
+        return events
+
+    def _shed(self, now: float) -> None:
+        """Refuse the queued jobs whose time is over."""
+        while True:
+            with self._lock:
+                if not self._queue or self._queue[0][0] > now:
+                    return
+                _, task, job = self._queue.popleft()
+            task.overload(job)
+
+    # ---- on the watchdog's thread ----
+
+    def _retake(self, permit: Watched, call: object) -> None:
+        """Take the permit from the holder that is still in `call`, and give it to an idle one."""
+        assert isinstance(permit, Permit)
+        holder = permit.holder
+        if holder is None:
+            return
+        with self._lock:
+            if not self._idle:
+                return
+            try:
+                taken = holder.lent.pop()
+            except IndexError:
+                return  # the call has ended; its thread was first
+            heir = self._idle.pop()
+            self._apart += 1
+        self._slow.seen_slow(self._route(call))
+        self._give(heir, taken)

@@ -1,0 +1,69 @@
+"""What all connections of one server share: read by each, written only as time goes by."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ..limits import Limits, Timeouts
+from ..request import Request
+from .deadlines import Deadlines
+from .scheduler import Scheduler
+from .task import Task
+
+_access = logging.getLogger("fastraw.access")
+
+Address = tuple[str, int] | str
+
+
+class Service:
+    """The handler and the terms on which it is served.
+
+    Attributes:
+        handler: called with each complete request.
+        streams_body: whether the handler of this request reads the content itself.
+        scheme: `http` or `https`.
+        ordinary: none of the above is so, and letting go of a connection is releasing its lock.
+        on_close: called after a connection has been closed while `draining`.
+        draining: no request after the one at hand is taken up.
+        logging: whether the access log wants lines; looked up once for each poll.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[Request], Any],
+        streams_body: Callable[[Request], bool],
+        limits: Limits,
+        timeouts: Timeouts,
+        tasks: dict[int, Task],
+        on_close: Callable[[], None],
+    ) -> None:
+        self.handler = handler
+        self.streams_body = streams_body
+        self.on_close = on_close
+        self.limits = limits
+        self.timeouts = timeouts
+        self.tasks = tasks
+        self.deadlines = Deadlines(timeouts, tasks)
+        self.scheduler: Scheduler
+        self.scheme = "http"
+        self.draining = False
+        self.logging = False
+        self.ordinary = False
+        self.listeners = 0
+
+    # Housekeeping, for the scheduler.
+
+    def tick(self, now: float) -> None:
+        """Called after each poll, so a request sent after a change of level sees the change."""
+        self.logging = _access.isEnabledFor(logging.INFO)
+        self.ordinary = not (self.logging or self.draining or self.scheduler.poller.needs_rearm)
+        self.deadlines.tick(now)
+
+    def timeout(self, now: float) -> float | None:
+        return self.deadlines.timeout(now, self.connections())
+
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self.tasks) - self.listeners

@@ -1,0 +1,90 @@
+"""The thread that takes a permit back from a handler that keeps it.
+
+1. It looks every TICK_SECONDS while handlers run, and sleeps without waking when none does.
+2. A permit holder that is seen in the same call SIGHTINGS times in a row loses the permit.
+3. Before it sleeps it says so and then looks once more; a holder first shows its call and then
+   looks whether the watchdog sleeps. One of the two always sees the other.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+TICK_SECONDS = 0.001
+# The first sighting may come right after the call began, so three of them are two to three ticks.
+SIGHTINGS = 3
+# Looks in a row that found no call running before the watchdog goes to sleep.
+QUIET_TICKS = 32
+
+
+class Watched(Protocol):
+    """A permit, as the watchdog sees it."""
+
+    def call(self) -> object | None:
+        """What the holder is running inline at this moment; None when it runs nothing."""
+
+
+class Watchdog:
+    """Watches a few permits; `retake(permit, call)` is called for one whose call takes long."""
+
+    def __init__(self, permits: list[Watched], retake: Callable[[Watched, object], object]) -> None:
+        self.asleep = True
+        self._permits = permits
+        self._retake = retake
+        self._rouse = threading.Lock()
+        self._rouse.acquire()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="fastraw-watchdog", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopping = True
+        self.rouse()
+        self._thread.join()
+
+    def rouse(self) -> None:
+        """Called by a holder that has shown its call and then found the watchdog asleep."""
+        self.asleep = False
+        try:
+            self._rouse.release()
+        except RuntimeError:
+            pass  # another holder was first
+
+    def _run(self) -> None:
+        seen: list[object | None] = [None] * len(self._permits)
+        sightings = [0] * len(self._permits)
+        quiet = QUIET_TICKS
+        while not self._stopping:
+            if quiet >= QUIET_TICKS:
+                self._sleep()
+                quiet = 0
+            time.sleep(TICK_SECONDS)
+            quiet += 1
+            for place, permit in enumerate(self._permits):
+                call = permit.call()
+                if call is None:
+                    seen[place] = None
+                    continue
+                quiet = 0
+                if call is not seen[place]:
+                    seen[place] = call
+                    sightings[place] = 1
+                    continue
+                sightings[place] += 1
+                if sightings[place] >= SIGHTINGS:
+                    self._retake(permit, call)
+            call = None
+
+    def _sleep(self) -> None:
+        self.asleep = True
+        if any(permit.call() is not None for permit in self._permits):
+            self.asleep = False
+            return
+        self._rouse.acquire()
+        self.asleep = False

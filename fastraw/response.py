@@ -1,0 +1,145 @@
+"""Response: what a handler gives back, and the short ways to make one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from .headers import Headers
+
+TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+OCTETS = "application/octet-stream"
+
+HeaderFields = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+class Response:
+    """One answer: status, header fields, and content that is either bytes or an iterable.
+
+    Args:
+        body: content as bytes, or as str, which is encoded in UTF-8.
+        status: status code, 200 to 599 (RFC 9110 section 15).
+        headers: more header fields. Date, framing and Connection are the server's; a
+            Content-Length that contradicts the body is answered with 500.
+        content_type: media type; without it text/plain for str, application/octet-stream for
+            bytes, none for an empty body.
+
+    Raises:
+        ValueError: the status is out of range, or a header name or value is not allowed.
+        TypeError: the body is neither str nor bytes.
+    """
+
+    __slots__ = ("_headers", "body", "content_type", "iterable", "ordinary", "status")
+
+    def __init__(
+        self,
+        body: bytes | str = b"",
+        status: int = 200,
+        headers: HeaderFields | None = None,
+        content_type: str | None = None,
+    ) -> None:
+        if type(body) is not bytes:
+            if isinstance(body, str):
+                content_type = content_type or TEXT
+                body = body.encode()
+            elif isinstance(body, (bytes, bytearray, memoryview)):
+                body = bytes(body)
+            else:
+                raise TypeError(f"body must be bytes or str, not {type(body).__name__}")
+        if status != 200:
+            _check_status(status)
+        self.body = body
+        self.status = status
+        self.content_type = content_type
+        self.iterable: Iterable[bytes] | None = None
+        # Whether there is no more to it than status, media type and bytes.
+        self.ordinary = headers is None
+        self._headers: Headers | None = None if headers is None else Headers(headers)
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields beside those that the server adds; change them in place."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = Headers()
+            self.ordinary = False
+        return headers
+
+    @classmethod
+    def text(cls, text: str, status: int = 200, headers: HeaderFields | None = None) -> Response:
+        """Plain text in UTF-8."""
+        return cls(text.encode(), status, headers, TEXT)
+
+    @classmethod
+    def html(cls, html: str, status: int = 200, headers: HeaderFields | None = None) -> Response:
+        """An HTML page in UTF-8."""
+        return cls(html.encode(), status, headers, HTML)
+
+    @classmethod
+    def json(
+        cls,
+        value: Any,
+        status: int = 200,
+        headers: HeaderFields | None = None,
+        *,
+        dumps: Callable[[Any], str | bytes] = json.dumps,
+    ) -> Response:
+        """A value as JSON; `dumps` may be another library's, giving str or bytes."""
+        data = dumps(value)
+        return cls(data if isinstance(data, bytes) else data.encode(), status, headers, JSON)
+
+    @classmethod
+    def redirect(
+        cls, location: str, status: int = 302, headers: HeaderFields | None = None
+    ) -> Response:
+        """A redirect to `location`, a URI reference in ASCII (RFC 9110 section 15.4)."""
+        if not 300 <= status <= 399:
+            raise ValueError(f"status of a redirect must be 300 to 399, not {status!r}")
+        response = cls(b"", status, headers)
+        response.headers["Location"] = location
+        return response
+
+    @classmethod
+    def stream(
+        cls,
+        iterable: Iterable[bytes],
+        status: int = 200,
+        headers: HeaderFields | None = None,
+        content_type: str = OCTETS,
+    ) -> Response:
+        """Content from an iterable of bytes, sent as it comes.
+
+        It is chunked unless `headers` states a Content-Length. The iterable's `close()`, if it
+        has one, is called exactly once, whether it ends, fails, or the client goes away.
+        """
+        response = cls(b"", status, headers, content_type)
+        response.iterable = iterable
+        response.ordinary = False
+        return response
+
+    def __repr__(self) -> str:
+        content = "stream" if self.iterable is not None else f"{len(self.body)} bytes"
+        return f"<Response {self.status}, {content}>"
+
+
+def as_response(result: object) -> Response:
+    """The Response that a handler's result stands for; TypeError for any other type."""
+    if isinstance(result, Response):
+        return result
+    if isinstance(result, str):
+        return Response.text(result)
+    if isinstance(result, (dict, list)):
+        return Response.json(result)
+    if isinstance(result, bytes):
+        return Response(result, content_type=OCTETS)
+    raise TypeError(
+        f"a handler returns Response, str, bytes, dict or list, not {type(result).__name__}"
+    )
+
+
+def _check_status(status: object) -> None:
+    if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
+        raise ValueError(f"status must be an integer from 200 to 599, not {status!r}")

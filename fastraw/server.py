@@ -1,0 +1,338 @@
+"""FastServer: wires the engine together; start, stop, serve_forever."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
+from typing import Any
+from urllib.parse import quote
+
+from .engine.connection import Connection, adopt
+from .engine.listener import Listener, listen
+from .engine.poller import default_poller
+from .engine.scheduler import Scheduler
+from .engine.service import Address, Service
+from .engine.task import NEVER, Task
+from .limits import Limits, Timeouts
+from .request import Request
+from .response import Response
+
+Handler = Callable[[Request], "Response | str | bytes | dict[str, Any] | list[Any]"]
+
+# Descriptors that connections must leave to the rest of the process.
+SPARE_DESCRIPTORS = 64
+# How often connections that were busy are asked again to drain.
+DRAIN_AGAIN_SECONDS = 0.05
+# What a handler has to notice that its connection has been cut.
+CUT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What a server is doing."""
+
+    connections: int
+    """Open connections."""
+    running: int
+    """Handlers that run now."""
+    queued: int
+    """Requests that wait for a worker."""
+    requests: int
+    """Requests handled since `start`."""
+
+
+@dataclass(frozen=True)
+class StopReport:
+    """How a server came to its end."""
+
+    drained: int
+    """Connections that ended by themselves, or had nothing under way."""
+    aborted: int
+    """Connections that were cut off when the time was over."""
+    still_running: int
+    """Handlers that had not returned; their threads end when they do."""
+
+
+class FastServer:
+    """An HTTP/1.1 server for a handler that may block.
+
+    Args:
+        handler: called with each Request, on up to `workers` threads at once. It returns a
+            Response, str, bytes, dict or list. With an attribute `stream_body` that is True, or a
+            function of the request that gives True, it is called before the content has arrived
+            and reads it from `request.stream`. With a method `route_key` of the request, what
+            that gives stands for the route by which slowness is learned.
+        host: address to listen on; `::` takes IPv6 and IPv4.
+        port: 0 takes a free one.
+        uds: path of a Unix socket, in place of host and port.
+        fd: descriptor of a bound stream socket, in place of the others.
+        workers: handlers that may block at once; by default as ThreadPoolExecutor chooses.
+        limits, timeouts: what a client may send, and how long it may take.
+
+    Raises:
+        TypeError, ValueError: an argument is not what it must be; the message says which.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 7878,
+        uds: str | None = None,
+        fd: int | None = None,
+        workers: int | None = None,
+        limits: Limits = Limits(),
+        timeouts: Timeouts = Timeouts(),
+    ) -> None:
+        _check("handler", callable(handler), "callable", handler)
+        _check("host", isinstance(host, str), "a str", host)
+        _check("port", type(port) is int and 0 <= port <= 65535, "an int from 0 to 65535", port)
+        _check("uds", uds is None or isinstance(uds, (str, os.PathLike)), "a path or None", uds)
+        _check("fd", fd is None or (type(fd) is int and fd >= 0), "a descriptor or None", fd)
+        _check("workers", workers is None or (type(workers) is int and workers > 0),
+               "a positive int or None", workers)  # fmt: skip
+        _check("limits", isinstance(limits, Limits), "a Limits", limits)
+        _check("timeouts", isinstance(timeouts, Timeouts), "a Timeouts", timeouts)
+        if uds is not None and fd is not None:
+            raise ValueError("uds and fd exclude each other")
+        self._handler = handler
+        self._host, self._port = host, port
+        self._uds = None if uds is None else os.fspath(uds)
+        self._fd = fd
+        # The default of ThreadPoolExecutor: enough for handlers that wait for something else.
+        self._workers = workers or min(32, (os.cpu_count() or 1) + 4)
+        self._limits, self._timeouts = limits, timeouts
+        # Start and stop exclude each other; `_running` is None between them.
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Bind, listen, start the threads, and return.
+
+        Raises BindError when the address cannot be had, RuntimeError when the server runs.
+        """
+        with self._lock:
+            if self._running is not None:
+                raise RuntimeError("the server is running already")
+            listener = listen(self._host, self._port, self._uds, self._fd)
+            self._running = _Running(
+                listener, self._handler, self._workers, self._limits, self._timeouts
+            )
+            self._stopped.clear()
+
+    def stop(self, timeout: float | None = 10.0) -> StopReport:
+        """Refuse new connections, let running requests finish, end the threads.
+
+        Args:
+            timeout: seconds for running requests; then their connections are cut. None: no end.
+
+        May be called from any thread and at any time; from a handler, whose own request then
+        ends after it. A handler that calls it while another thread does is told what runs.
+        """
+        running = self._running
+        inside = running is not None and running.scheduler.owns_thread()
+        if not self._lock.acquire(blocking=not inside):
+            assert running is not None
+            return StopReport(0, 0, running.scheduler.running())
+        try:
+            running = self._running
+            if running is None:
+                return StopReport(0, 0, 0)
+            try:
+                return running.stop(timeout, inside)
+            finally:
+                self._running = None
+                self._stopped.set()
+        finally:
+            self._lock.release()
+
+    def serve_forever(self) -> None:
+        """Serve until `stop` is called or, on the main thread, SIGINT or SIGTERM arrives.
+
+        Starts the server if it does not run, and stops it gracefully. A second signal does what
+        it did before.
+        """
+        if self._running is None:
+            self.start()
+        previous: dict[int, Any] = {}
+
+        def restore() -> None:
+            while previous:
+                signal.signal(*previous.popitem())
+
+        def ask(number: int, frame: object) -> None:
+            restore()
+            self._stopped.set()
+
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                previous[number] = signal.signal(number, ask)
+        try:
+            # Windows cannot interrupt a wait without end.
+            while not self._stopped.wait(None if os.name == "posix" else 0.5):
+                pass
+        finally:
+            self.stop()
+            restore()
+
+    def __enter__(self) -> FastServer:
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    @property
+    def address(self) -> Address:
+        """(host, port) as bound, or the path of the Unix socket; RuntimeError when stopped."""
+        return self._must_run().address
+
+    @property
+    def port(self) -> int:
+        """The port as bound; RuntimeError when stopped, or without one."""
+        address = self.address
+        if isinstance(address, str):
+            raise RuntimeError("a Unix socket has no port")
+        return address[1]
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine finds the server, without a final slash."""
+        address = self.address
+        if isinstance(address, str):
+            return f"http+unix://{quote(address, safe='')}"
+        host, port = address
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def stats(self) -> Stats:
+        """What the server is doing now; all zeros when it does not run."""
+        running = self._running
+        if running is None:
+            return Stats(0, 0, 0, 0)
+        scheduler = running.scheduler
+        return Stats(
+            running.service.connections(), scheduler.running(), scheduler.queued(),
+            scheduler.served(),
+        )  # fmt: skip
+
+    def _must_run(self) -> _Running:
+        running = self._running
+        if running is None:
+            raise RuntimeError("the server is not running")
+        return running
+
+
+class _Running:
+    """What exists between start and stop."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        handler: Handler,
+        workers: int,
+        limits: Limits,
+        timeouts: Timeouts,
+    ) -> None:
+        self._closed = threading.Event()
+        name = listener.getsockname()
+        self.address: Address = name if isinstance(name, str) else name[:2]
+        limits = replace(limits, connections=_affordable(limits.connections))
+        tasks: dict[int, Task] = {}
+        self.service = service = Service(
+            handler, _streams_body(handler), limits, timeouts, tasks, self._closed.set
+        )
+        self.scheduler = service.scheduler = Scheduler(
+            default_poller(),
+            tasks,
+            route=getattr(handler, "route_key", _route_key),
+            housekeeping=service,
+            workers=workers,
+            queue_seconds=timeouts.queue_seconds,
+        )
+        self._listener = Listener(listener, partial(adopt, service=service), service)
+        service.listeners = 1
+        self.scheduler.add(self._listener)
+        self.scheduler.start()
+
+    def stop(self, timeout: float | None, inside: bool) -> StopReport:
+        """See FastServer.stop; `inside` when the caller is one of our workers."""
+        service, scheduler = self.service, self.scheduler
+        until = NEVER if timeout is None else monotonic() + timeout
+        service.draining = True
+        self._listener.lock.acquire()  # given soon: a listener lets go when draining
+        self._listener.close()
+        service.listeners = 0
+        if isinstance(self.address, str) and self.address:
+            with contextlib.suppress(OSError):
+                os.unlink(self.address)
+        total = service.connections()
+        ours = int(inside)
+        self._wait_for_connections(until, ours)
+        aborted = 0
+        if service.connections() > ours:
+            aborted = service.connections() - ours
+            for connection in self._connections():
+                connection.cut()
+            scheduler.wake()
+            self._wait_for_connections(monotonic() + CUT_SECONDS, ours)
+        still_running = scheduler.running()
+        for task in scheduler.stop():
+            task.close()
+        return StopReport(total - aborted - ours, aborted, still_running)
+
+    def _wait_for_connections(self, until: float, ours: int) -> None:
+        """Until no more than `ours` are open. A connection that was busy when it was asked to
+        drain may have become idle since, so they are asked again now and then."""
+        while True:
+            self._closed.clear()
+            for connection in self._connections():
+                if connection.lock.acquire(blocking=False):
+                    connection.drain()
+            left = until - monotonic()
+            if self.service.connections() <= ours or left <= 0:
+                return
+            self._closed.wait(min(left, DRAIN_AGAIN_SECONDS))
+
+    def _connections(self) -> list[Connection]:
+        tasks = list(self.service.tasks.values())
+        return [task for task in tasks if isinstance(task, Connection)]
+
+
+def _affordable(connections: int | None) -> int | None:
+    """The limit of connections that the descriptor limit leaves."""
+    try:
+        import resource
+    except ImportError:
+        return connections
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return connections
+    left = max(1, soft - SPARE_DESCRIPTORS)
+    return left if connections is None else min(connections, left)
+
+
+def _streams_body(handler: Handler) -> Callable[[Request], bool]:
+    streams = getattr(handler, "stream_body", False)
+    return streams if callable(streams) else lambda request: bool(streams)
+
+
+def _route_key(request: Request) -> Hashable:
+    """Without a router: the method and the first segment of the path."""
+    path = request.raw_path
+    end = path.find("/", 1)
+    return request.method, path if end < 0 else path[:end]
+
+
+def _check(name: str, good: bool, expected: str, value: object) -> None:
+    if not good:
+        raise TypeError(f"{name} must be {expected}, not {value!r}")
