@@ -1,0 +1,73 @@
+# make serve, make test, make bench, make lint, make fuzz. Each sets up what it needs in VENV and
+# does nothing twice; delete that directory to begin afresh.
+#
+#   PYTHON=python3.13         the interpreter to make the environment with
+#   FASTRAW_PURE=1            run with the parser in Python
+#   FASTRAW_BUILD_EXTENSION   yes: a failing build is an error; no: leave the extension out
+#   ARGS="..."                more arguments for what is run
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+
+# One stamp for each choice: another choice is another file, which does not exist yet.
+ENVIRONMENT := $(VENV)/.made-with$(subst /,-,$(PYTHON))
+EXTENSION := $(VENV)/.extension-$(or $(FASTRAW_BUILD_EXTENSION),auto)
+
+.PHONY: help serve test bench lint format fuzz dist clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+serve: $(EXTENSION)
+	$(RUN) -m fastraw $(ARGS)
+
+test: $(EXTENSION) $(VENV)/.extra-test
+	$(RUN) -m pytest --cov --cov-report=term $(ARGS)
+
+bench: $(EXTENSION) $(VENV)/.extra-bench
+	$(RUN) -m pytest bench/test_parse.py
+	$(RUN) bench/server.py $(ARGS)
+
+lint: $(EXTENSION) $(VENV)/.extra-dev
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	$(VENV)/bin/cython-lint fastraw/*.pyx
+
+format: $(VENV)/.extra-dev
+	$(RUN) -m ruff check --fix
+	$(RUN) -m ruff format
+
+fuzz: $(EXTENSION) $(VENV)/.extra-test
+	PYTHON=$(RUN) tests/fuzz/run $(ARGS)
+
+dist: $(VENV)/.extra-dev
+	$(RUN) -m build
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info fastraw/_parse.c fastraw/_parse.*.so .coverage*
+
+$(ENVIRONMENT):
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) 'setuptools>=77,<81' 'Cython>=3.1'
+	touch $@
+
+# The package itself is installed editable and without its extension, which is built in place.
+$(VENV)/.extra-%: pyproject.toml $(ENVIRONMENT)
+	FASTRAW_BUILD_EXTENSION=no $(PIP) --no-build-isolation --editable '.[$*]'
+	touch $@
+
+# bjoern needs libev's headers. The benchmarks name a server that is missing and go on without it.
+$(VENV)/.extra-bench: pyproject.toml $(ENVIRONMENT)
+	FASTRAW_BUILD_EXTENSION=no $(PIP) --no-build-isolation --editable '.[bench]'
+	-$(PIP) bjoern
+	touch $@
+
+$(EXTENSION): setup.py $(wildcard fastraw/*.pyx) $(ENVIRONMENT)
+	rm -f $(VENV)/.extension-* fastraw/_parse$$($(RUN) -c \
+	    'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
+	$(RUN) setup.py --quiet build_ext --inplace
+	touch $@
