@@ -8,8 +8,9 @@ import sys
 import time
 import urllib.request
 
-from fastraw import FastServer
 from servers.fastraw import handler
+
+from fastraw import FastServer
 
 
 def once() -> tuple[float, float]:

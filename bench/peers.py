@@ -62,7 +62,7 @@ BARE = ("bare", "bare-look")
 PEERS = (
     Peer("bare", "bare", "recv and send in one Python thread, nothing parsed: the limit"),
     Peer("bare-look", "bare", "the same, looking again before it sleeps", arguments=("--look",)),
-    Peer("fastraw", "fastraw", "permits, Cython parser", ("fastraw",)),
+    Peer("fastraw", "fastraw", "permits; bare handler", ("fastraw",)),
     Peer("bjoern", "bjoern", "C, one thread", ("bjoern",), system_package="libev-dev"),
     Peer("fastwsgi", "fastwsgi", "C, one thread", ("fastwsgi", "setuptools<81")),
     Peer("socketify", "socketify", "C++ over cffi, one thread; its own interface", ("socketify",)),

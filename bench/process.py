@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import os
 import signal
 import socket
@@ -25,7 +26,7 @@ STOP_SECONDS = 5.0
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
-_last_port = FIRST_PORT + os.getpid() % 5000
+_ports = itertools.cycle(range(FIRST_PORT, LAST_PORT))
 
 
 class ServerFailed(Exception):
@@ -161,9 +162,8 @@ class Server:
 
 def free_port() -> int:
     """A port that nobody listens on, and that the last server did not have."""
-    global _last_port
     while True:
-        _last_port = _last_port + 1 if _last_port < LAST_PORT else FIRST_PORT
+        port = next(_ports)
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((HOST, _last_port))
-            return _last_port
+            probe.bind((HOST, port))
+            return port

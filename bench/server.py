@@ -86,6 +86,13 @@ def place(python: str, server_cpus: Sequence[int], load_cpus: Sequence[int]) -> 
     return Place(tuple(server_cpus), tuple(load_cpus), int(run.stdout))
 
 
+def parser() -> str:
+    """Which of fastraw's parsers is measured: a missing extension must not go unseen."""
+    code = "import fastraw; print(fastraw.IMPLEMENTATION)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return run.stdout.strip()
+
+
 def measure(job: Job, peer: Peer, where: Place, seconds: float, python: str) -> Sample | Results:
     """One sample, or why there is none."""
     if job.name in peer.unfit:
@@ -164,7 +171,8 @@ def measure_all(given: argparse.Namespace, every: dict[str, Job], results: Resul
     results["machine"] = machine()
     results["missing"] = {**results["missing"], **missing}
     for peer in peers:
-        results["peers"][peer.name] = {"version": peer.version(), "about": peer.about}
+        about = peer.about + (f"; parser: {parser()}" if peer.name == "fastraw" else "")
+        results["peers"][peer.name] = {"version": peer.version(), "about": about}
         results["missing"].pop(peer.name, None)
     where = place(sys.executable, cpus[:1], cpus[1:2])
     os.sched_setaffinity(0, where.load_cpus)

@@ -64,9 +64,12 @@ def answer(path: str, query: str) -> bytes | None:
 def wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """The application for WSGI servers."""
     path = environ["PATH_INFO"]
-    if path == "/upload":
+    body: bytes | None
+    if path == "/":
+        body = HELLO
+    elif path == "/upload":
         length = int(environ["CONTENT_LENGTH"])
-        body: bytes | None = b"%d" % len(environ["wsgi.input"].read(length))
+        body = b"%d" % len(environ["wsgi.input"].read(length))
     else:
         body = answer(path, environ.get("QUERY_STRING", ""))
     status = "200 OK"

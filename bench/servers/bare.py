@@ -144,15 +144,14 @@ def loop(listener: socket.socket, serve: Serve, look: bool) -> None:
     listening = listener.fileno()
     poll = poller.poll
     while True:
-        for number, _ in look_again(poll) if look else poll():
-            if number == listening:
+        for ready, _ in look_again(poll) if look else poll():
+            if ready == listening:
                 client = listener.accept()[0]
                 client.setblocking(False)
-                number = client.fileno()
-                clients[number] = client
+                clients[client.fileno()] = client
                 poller.register(client, events)
             else:
-                client = clients[number]
+                client = clients[ready]
             try:
                 alive = serve(client)
             except BlockingIOError:
@@ -160,7 +159,7 @@ def loop(listener: socket.socket, serve: Serve, look: bool) -> None:
             except OSError:
                 alive = False
             if not alive:
-                del clients[number]
+                del clients[client.fileno()]
                 client.close()
 
 

@@ -10,6 +10,8 @@ from servers import CONNECTIONS, HOST, PATIENT_SECONDS, app, options
 def handler(request: Request) -> Response:
     """The application of servers.app."""
     path = request.path
+    if path == "/":
+        return Response(app.HELLO, content_type=app.CONTENT_TYPE)
     if path == "/upload":
         return Response.text(str(len(request.body)))
     body = app.answer(path, request.query_string)
