@@ -52,7 +52,8 @@ _PAGE = f"""\
             --line: #2c353f; --accent: #5fd3a5; }}
   }}
   * {{ box-sizing: border-box; }}
-  body {{ margin: 0; min-height: 100vh; padding: 1.25rem; display: grid; place-items: center;
+  body {{ margin: 0; min-height: 100vh; padding: 1.25rem; display: grid;
+         grid-template-columns: minmax(0, 1fr); place-items: center;
          background: var(--paper); color: var(--ink);
          font: 1rem/1.6 system-ui, -apple-system, "Segoe UI", sans-serif; }}
   main {{ width: 100%; max-width: 40rem; padding: clamp(1.25rem, 5vw, 2.5rem);
@@ -101,15 +102,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     host, port, workers = _settings(arguments)
     _log_to_stderr()
     _raise_descriptor_limit()
-    server = FastServer(hello, host=host, port=port, workers=workers)
+    server = _Announced(hello, host=host, port=port, workers=workers)
     try:
-        with server:
-            _log.info("Serving on %s (Ctrl-C stops)", server.url)
-            server.serve_forever()
+        server.serve_forever()
     except BindError as error:
         _fail(str(error))
+    except SystemExit:
+        server.stop()  # a signal before serve_forever() took them over, or the second one
     _log.info("Stopped")
     sys.exit(0)
+
+
+class _Announced(FastServer):
+    """Says where it listens as soon as it does."""
+
+    def start(self) -> None:
+        super().start()
+        _log.info("Serving on %s (Ctrl-C stops)", self.url)
 
 
 def _settings(arguments: Sequence[str] | None) -> tuple[str, int, int | None]:
