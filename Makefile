@@ -66,7 +66,7 @@ $(VENV)/.extra-bench: pyproject.toml $(ENVIRONMENT)
 	-$(PIP) bjoern
 	touch $@
 
-$(EXTENSION): setup.py $(wildcard fastraw/*.pyx) $(ENVIRONMENT)
+$(EXTENSION): setup.py $(wildcard fastraw/*.pyx fastraw/*.h) $(ENVIRONMENT)
 	rm -f $(VENV)/.extension-* fastraw/_parse$$($(RUN) -c \
 	    'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
 	$(RUN) setup.py --quiet build_ext --inplace
