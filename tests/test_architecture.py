@@ -61,7 +61,7 @@ def imports(path: Path) -> set[str]:
         statements = re.findall(r"^(?:from \S+ )?c?import (?:\([^)]*\)|.*)", text, re.MULTILINE)
         text = "\n".join(statements).replace("cimport", "import")
     package = [*path.relative_to(PACKAGE.parent).parts[:-1]]
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
@@ -149,8 +149,8 @@ def test_import_leaves_the_gil_as_it_is() -> None:
 def test_implementation_is_the_one_asked_for() -> None:
     pure = os.environ.get("FASTRAW_PURE", "") not in ("", "0")
     built = (PACKAGE / f"_parse{sysconfig.get_config_var('EXT_SUFFIX')}").exists()
-    expected = "extension" if built and not pure else "python"
-    assert fastraw.IMPLEMENTATION == expected
+    chosen = fastraw.IMPLEMENTATION
+    assert chosen == ("extension" if built and not pure else "python")
 
 
 def test_public_names() -> None:

@@ -141,7 +141,7 @@ def test_workers() -> None:
     def threads(*arguments: str, **environment: str) -> int:
         with command("--port", "0", *arguments, **environment) as program:
             assert ask(program, "GET", "/").status == 200
-            return psutil.Process(program.pid).num_threads()
+            return int(psutil.Process(program.pid).num_threads())
 
     few = threads("--workers", "2", FASTRAW_WORKERS="30")
     assert threads(FASTRAW_WORKERS="11") == few + 9
