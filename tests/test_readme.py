@@ -1,0 +1,123 @@
+"""What the documentation shows is true: programs run, commands answer as printed, links lead
+somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from fastraw import Limits, Timeouts
+from tests.program import PATIENCE_SECONDS, PYTHON, ROOT, Program
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROSE = {page.relative_to(ROOT): page.read_text(encoding="utf-8") for page in PAGES}
+
+Block = tuple[str, str]
+
+
+def blocks(text: str) -> list[Block]:
+    """(language, content) of each fenced block, in order."""
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def after(block: Block, text: str) -> Block:
+    """The block behind another one; empty at the end."""
+    every = [*blocks(text), ("", "")]
+    return every[every.index(block) + 1]
+
+
+def exchanges(console: str) -> list[tuple[str, str]]:
+    """(command, output) of each `$` line."""
+    pairs = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", console, re.MULTILINE)
+    return [(command, output.strip()) for command, output in pairs]
+
+
+PROGRAMS = [block for block in blocks(README) if block[0] == "python"]
+SHELL_LINES = [
+    line for kind, block in blocks(README) if kind == "sh" for line in block.splitlines()
+]
+
+
+def test_the_blocks_are_found() -> None:
+    assert len(PROGRAMS) >= 4
+    assert sum(bool(exchanges(after(block, README)[1])) for block in PROGRAMS) >= 3
+    assert "make serve" in SHELL_LINES
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=range(len(PROGRAMS)))
+def test_program(block: Block, tmp_path: Path) -> None:
+    """It ends well by itself, or it serves and what follows it happens as printed."""
+    path = tmp_path / "program.py"
+    path.write_text(block[1].replace("port=7878", "port=0"), encoding="utf-8")
+    kind, console = after(block, README)
+    with Program(*PYTHON, path) as program:
+        if kind != "console":
+            assert program.wait() == 0, program.output
+            assert program.output.strip()
+            return
+        for command, output in exchanges(console):
+            run = subprocess.run(
+                shlex.split(command.replace("http://127.0.0.1:7878", program.url)),
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_SECONDS,
+                check=True,
+            )
+            assert run.stdout.strip() == output
+        if os.name == "posix":
+            assert program.stop() == 0, program.output
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in SHELL_LINES if re.search(r"(^|-m )fastraw\b", line)]
+)
+def test_command_line(line: str) -> None:
+    """Each one serves; here on a free port, and on a loopback address where it says everywhere."""
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    words = shlex.split(line)
+    environment = dict(word.split("=") for word in words if "=" in word)
+    arguments = words[words.index("fastraw") + 1 :]
+    settings = {**environment, **dict(zip(arguments[::2], arguments[1::2], strict=True))}
+    for name in settings.keys() & {"FASTRAW_HOST", "--host"}:
+        settings[name] = loopback[settings[name]]
+    for name in settings.keys() & {"FASTRAW_PORT", "--port"}:
+        assert 0 < int(settings[name]) < 65536
+    settings["--port"] = "0"
+    flags = [word for name in settings if name[0] == "-" for word in (name, settings[name])]
+    variables = {name: settings[name] for name in settings if name[0] != "-"}
+    with Program(*PYTHON, "-m", "fastraw", *flags, **variables) as program:
+        host = settings.get("--host", settings.get("FASTRAW_HOST", "127.0.0.1"))
+        assert program.address[0] == host
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL_LINES if line.startswith("make ")])
+def test_make_target_exists(line: str) -> None:
+    target = line.split()[1]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_from_scratch_shows_the_programs_as_they_are() -> None:
+    shown = [text for kind, text in blocks(PROSE[Path("docs/from_scratch.md")]) if kind == "python"]
+    steps = sorted((ROOT / "examples" / "from_scratch").glob("*.py"))
+    assert shown == [step.read_text(encoding="utf-8") for step in steps]
+
+
+@pytest.mark.parametrize("limits", [Limits(), Timeouts()], ids=["Limits", "Timeouts"])
+def test_defaults_are_as_documented(limits: Limits | Timeouts) -> None:
+    for field in fields(limits):
+        row = re.search(rf"^\| `{field.name}` \| ([0-9,]+|[^|]*)", README, re.MULTILINE)
+        assert row is not None, field.name
+        assert float(row[1].split()[0].rstrip(",").replace(",", "")) == getattr(limits, field.name)
+
+
+@pytest.mark.parametrize("page", PROSE, ids=str)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", PROSE[page]):
+        assert (ROOT / page.parent / target).exists(), target
