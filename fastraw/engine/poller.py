@@ -142,6 +142,8 @@ class SelectorPoller:
     def _apply_changes(self) -> None:
         while self._changes:
             fd, mask = self._changes.popleft()
+            if not self._selector.get_map():
+                return  # closed: the last connections outlive the threads
             if fd in self._selector.get_map():
                 self._selector.unregister(fd)
             if mask:
