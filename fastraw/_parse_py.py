@@ -65,6 +65,7 @@ class Head:
         "keep_alive",
         "method",
         "minor_version",
+        "ordinary",
         "size",
         "target",
         "upgrade",
@@ -157,7 +158,7 @@ def _read(data: bytes | bytearray, start: int, end: int, limits: Limits) -> Head
         return None
     authority = None
     if target[:1] != "/" or method == "CONNECT":
-        authority = _authority(method, target)
+        authority = authority_of(method, target)
         if authority is None:
             return None
     head = Head()
@@ -182,7 +183,7 @@ def _within(limits: Limits, line_bytes: int, section_bytes: int, lines: int) -> 
     )
 
 
-def _authority(method: str, target: str) -> str | None:
+def authority_of(method: str, target: str) -> str | None:
     """The authority of a target not in origin form, "" for `*`; None when the form is wrong."""
     if method == "CONNECT":  # RFC 9112 section 3.2.3: host and port, and nothing else
         return target if is_host(target) and target[-1] != "]" and ":" in target else None
@@ -252,10 +253,10 @@ def _interpret(head: Head, by_name: dict[str, str]) -> None:
             raise ParseError(*faults.CODING_VERSION)
         if "content-length" in by_name:  # RFC 9112 section 6.3
             raise ParseError(*faults.CODING_AND_LENGTH)
-        _check_coding(",".join(values("transfer-encoding")))
+        check_coding(",".join(values("transfer-encoding")))
         head.chunked = True
     elif "content-length" in by_name:
-        head.content_length = _length(values("content-length"))
+        head.content_length = length_of(values("content-length"))
 
     head.expect_continue = False
     if minor_version and "expect" in by_name:  # RFC 9110 section 10.1.1
@@ -266,15 +267,19 @@ def _interpret(head: Head, by_name: dict[str, str]) -> None:
     head.keep_alive = minor_version == 1
     head.upgrade = None
     if "connection" in by_name:
-        text = ",".join(values("connection")).lower()
-        options = [option.strip(" \t") for option in text.split(",")]
+        options = connection_options(values("connection"))
         # RFC 9112 section 9.3
         head.keep_alive = "close" not in options and (minor_version == 1 or "keep-alive" in options)
         if minor_version and "upgrade" in options and "upgrade" in by_name:
             head.upgrade = ", ".join(values("upgrade")) or None
 
 
-def _check_coding(text: str) -> None:
+def connection_options(values: list[str]) -> list[str]:
+    """RFC 9110 section 7.6.1: the list that all Connection fields make up, in lower case."""
+    return [option.strip(" \t") for option in ",".join(values).lower().split(",")]
+
+
+def check_coding(text: str) -> None:
     """RFC 9112 section 6.1; a coding never falls back to a length or to no content."""
     codings = [coding.strip(" \t").lower() for coding in text.split(",")]
     if codings == ["chunked"]:
@@ -285,7 +290,7 @@ def _check_coding(text: str) -> None:
     raise ParseError(*faults.CODING_INVALID)
 
 
-def _length(values: list[str]) -> int:
+def length_of(values: list[str]) -> int:
     """RFC 9110 section 8.6, strictly: one field, digits only."""
     if len(values) > 1:
         raise ParseError(*faults.LENGTH_REPEATED)
@@ -357,7 +362,7 @@ def request_line_fault(line: str) -> Fault | None:
         return faults.VERSION
     if version[5] != "1":
         return faults.MAJOR_VERSION
-    return faults.TARGET_FORM if _authority(method, target) is None else None
+    return faults.TARGET_FORM if authority_of(method, target) is None else None
 
 
 def field_line_fault(line: str) -> Fault | None:

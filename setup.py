@@ -1,0 +1,25 @@
+"""Builds the extension; everything else about the package is in pyproject.toml.
+
+FASTRAW_BUILD_EXTENSION: "yes" makes a failing build an error, "no" leaves the extension out;
+otherwise a failing build is a warning, and the parser in Python is used.
+"""
+
+import os
+import sys
+
+from setuptools import Extension, setup
+
+choice = os.environ.get("FASTRAW_BUILD_EXTENSION", "")
+if choice not in ("", "yes", "no"):
+    sys.exit(f"FASTRAW_BUILD_EXTENSION must be yes, no or empty, not {choice!r}")
+
+# The .pyx goes to setuptools as it is: cythonize() would lose `optional`.
+extension = Extension(
+    "fastraw._parse",
+    ["fastraw/_parse.pyx"],
+    depends=["fastraw/_scan.h"],
+    include_dirs=["fastraw"],
+    extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
+    optional=choice != "yes",
+)
+setup(ext_modules=[] if choice == "no" else [extension])
