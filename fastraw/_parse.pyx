@@ -11,7 +11,9 @@ import sys
 cimport cython
 from cpython.bytearray cimport PyByteArray_Check
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport (
+    PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
+)
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
@@ -464,7 +466,9 @@ cdef int hex_value(uint8_t octet) noexcept:
     return octet - c"a" + 10 if c"a" <= octet <= c"f" else -1
 
 
-cdef octets next_chunk(octets p, octets end, uint64_t room, octets* content, uint64_t* size) noexcept:
+cdef octets next_chunk(
+    octets p, octets end, uint64_t room, octets* content, uint64_t* size
+) noexcept:
     """Find the whole plain chunk at p; where it ends, or NULL."""
     cdef octets begin = p
     cdef int value

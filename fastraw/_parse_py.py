@@ -41,12 +41,14 @@ _absolute = re.compile(r"(?i:https?)://([^/?]+)").match  # RFC 9112 section 3.2.
 _host = re.compile(
     r"(?:(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+|\[([0-9A-Fa-f:.]+)\])(?::[0-9]+)?"
 ).fullmatch
-_ipv4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.A).fullmatch
+_ipv4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}", re.ASCII).fullmatch
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
+_METHODS = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+)
 _MINOR_VERSIONS = {"HTTP/1.0": 0} | {f"HTTP/1.{digit}": 1 for digit in range(1, 10)}
 # Everything that may stand in a head except the CRLF of its lines.
-_TEXT = bytes(octet for octet in range(256) if octet == 9 or octet >= 32 and octet != 127)
+_TEXT = bytes(octet for octet in range(256) if octet == 9 or (octet >= 32 and octet != 127))
 
 
 class Head:
@@ -141,8 +143,7 @@ def _read(data: bytes | bytearray, start: int, end: int, limits: Limits) -> Head
     try:
         method, target, version = first.split(" ")
         pairs = [
-            (name, value.strip(" \t"))
-            for name, value in [line.split(":", 1) for line in lines]
+            (name, value.strip(" \t")) for name, value in [line.split(":", 1) for line in lines]
         ]
         minor_version = _MINOR_VERSIONS[version]
     except (ValueError, KeyError):
@@ -152,7 +153,7 @@ def _read(data: bytes | bytearray, start: int, end: int, limits: Limits) -> Head
         octets.translate(None, _TEXT) != b"\r\n" * len(lines)
         or not (method in _METHODS or _token(method))
         or not _target(target)
-        or pairs and ("" in by_name or not _tokens("\n".join(by_name)))
+        or (pairs and ("" in by_name or not _tokens("\n".join(by_name))))
         or not _within(limits, len(first), len(text) - len(first), len(lines))
     ):
         return None
@@ -394,9 +395,10 @@ def _worth_a_look(data: bytes | bytearray, start: int, seen: int, limits: Limits
         return True
     # The section is too long when the request line ended more than this many octets ago.
     section = (limits.head_bytes or UNLIMITED) + 2
-    if length - section > start and data.find(
-        b"\n", max(start, seen - section), length - section
-    ) >= 0:
+    if (
+        length - section > start
+        and data.find(b"\n", max(start, seen - section), length - section) >= 0
+    ):
         return True
     end = data.rfind(b"\n", seen)
     if end < 0:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
 
 from . import faults
 from ._parse_py import TOKEN, UNLIMITED, field_line_fault

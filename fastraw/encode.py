@@ -10,7 +10,6 @@ The server owns what frames a message and what manages the connection. Of a hand
 
 from __future__ import annotations
 
-import time
 from email.utils import formatdate
 
 from .errors import FastrawError, HTTPError, reason_phrase
@@ -33,9 +32,12 @@ class EncodeError(FastrawError):
     """A handler's response contradicts itself; the client is answered with 500."""
 
 
-def date_field(now: float | None = None) -> bytes:
-    """The Date field line as IMF-fixdate, with its CRLF (RFC 9110 sections 5.6.7 and 6.6.1)."""
-    return b"Date: %b\r\n" % formatdate(time.time() if now is None else now, usegmt=True).encode()
+def date_field(now: float) -> bytes:
+    """The Date field line as IMF-fixdate, with its CRLF (RFC 9110 sections 5.6.7 and 6.6.1).
+
+    `now` counts seconds since the epoch.
+    """
+    return b"Date: %b\r\n" % formatdate(now, usegmt=True).encode()
 
 
 def closes(response: Response) -> bool:

@@ -24,7 +24,9 @@ class Headers:
 
     __slots__ = ("_index", "_pairs")
 
-    def __init__(self, fields: Headers | Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, fields: Headers | Mapping[str, str] | Iterable[tuple[str, str]] = ()
+    ) -> None:
         self._pairs: list[tuple[str, str]] = []
         self._index: dict[str, str] | None = None
         if isinstance(fields, Headers):

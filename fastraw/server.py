@@ -24,6 +24,11 @@ from .limits import Limits, Timeouts
 from .request import Request
 from .response import Response
 
+try:
+    import resource
+except ImportError:  # Windows has no limit on descriptors to ask for
+    resource = None  # type: ignore[assignment]
+
 Handler = Callable[[Request], "Response | str | bytes | dict[str, Any] | list[Any]"]
 
 # Descriptors that connections must leave to the rest of the process.
@@ -310,9 +315,7 @@ class _Running:
 
 def _affordable(connections: int | None) -> int | None:
     """The limit of connections that the descriptor limit leaves."""
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         return connections
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:

@@ -138,5 +138,3 @@ class Channel(Task):
                 break
             self.discarded_bytes += len(data)
         self.close()
-
-

@@ -1,8 +1,8 @@
 """One connection's life, from accept to close.
 
-    ready -> recv -> parse_head -> content -> Request            (intake.py) by a permit holder
-    run: handler(request) -> encode -> send -> finish            by the same thread, or apart
-    finish -> the next request, or close                         (channel.py)
+ready -> recv -> parse_head -> content -> Request            (intake.py) by a permit holder
+run: handler(request) -> encode -> send -> finish            by the same thread, or apart
+finish -> the next request, or close                         (channel.py)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..errors import ClientDisconnected, HTTPError, ParseError
 from ..request import Request
 from ..response import Response, as_response
 from .bodystream import BodyStream
-from .channel import BODY, CLOSED, LINGERING, READING, SKIPPING, WRITING
+from .channel import BODY, LINGERING, READING, SKIPPING, WRITING
 from .intake import SKIP_BYTES, Intake
 from .poller import READABLE
 from .service import Address, Service
@@ -52,7 +52,7 @@ class Connection(Intake):
         Nearly every request and response are ordinary; for those, `_answer` and `_send` would do
         just what is written out here.
         """
-        service, head = self.service, request.head
+        service = self.service
         if self.stream is not None:
             self._pump(request, self.stream)
             return
@@ -293,11 +293,10 @@ class Connection(Intake):
 
     def drain(self) -> None:
         """The server stops: close unless a request is under way."""
-        if self.phase == READING and not (type(self.buffer) is bytes):
+        if self.phase == READING and type(self.buffer) is not bytes:
             self.close()
         else:
             self.let_go()
-
 
     def cut(self) -> None:
         """The time that `stop` gave is over. On the stopping thread, without owning anything: a

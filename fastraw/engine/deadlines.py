@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from time import monotonic
+from time import monotonic, time
 
 from ..encode import date_field
 from ..limits import Timeouts
@@ -56,7 +56,7 @@ class Deadlines:
             self.write = now + (timeouts.write_seconds or NEVER)
             self.idle = now + (timeouts.idle_seconds or NEVER)
             self.linger = now + LINGER_SECONDS
-            self.date = date_field()
+            self.date = date_field(time())
         if now >= self._next_sweep or now >= self._asked:
             self._sweep(now)
 

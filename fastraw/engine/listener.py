@@ -45,7 +45,9 @@ def listen(host: str, port: int, uds: str | None = None, fd: int | None = None) 
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        raise BindError(f"cannot listen on {where}: {error.strerror}; check the host name") from error
+        raise BindError(
+            f"cannot listen on {where}: {error.strerror}; check the host name"
+        ) from error
     listener = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":
