@@ -75,8 +75,11 @@ class Request:
     # No __slots__: what is computed lazily is kept in the instance's dictionary, and what most
     # handlers never touch (state, path_params) costs nothing as a class attribute until then.
     head: Head
-    path_params: Mapping[str, str] = {}
-    """What a router took out of the path, percent-decoded."""
+    path_params: Mapping[str, Any] = {}
+    """What a router took out of the path, percent-decoded: str, int or UUID by its pattern."""
+    mount_path: str = ""
+    """The part of `raw_path` that mounts have consumed, as received: `/app` in a handler mounted
+    there, empty at the top. `path`, `raw_path` and `target` stay whole."""
     _content: bytes | Spool | BinaryIO = b""
     trailers: Headers | None = None
     """Trailer fields of a chunked request (RFC 9110 section 6.5), None without a trailer
@@ -130,6 +133,11 @@ class Request:
         """The path, percent-decoded as UTF-8; octets that are not UTF-8 become U+FFFD."""
         path = self.raw_path
         return unquote(path) if "%" in path else path
+
+    @property
+    def subpath(self) -> str:
+        """What `raw_path` has behind `mount_path`: empty, or it begins with a slash."""
+        return self.raw_path[len(self.mount_path) :]
 
     @property
     def query_string(self) -> str:

@@ -22,7 +22,7 @@ PACKAGE = Path(fastraw.__file__).parent
 # `engine` and `apps` from each other.
 FLOORS = (
     *("errors", "limits", "faults", "headers", "fields", "_parse_py", "_parse", "parse", "spool"),
-    *("request", "response", "body", "encode", "engine", "server", "apps", "", "__main__"),
+    *("request", "response", "route", "body", "encode", "engine", "server", "apps", "", "__main__"),
 )
 MESSAGES = FLOORS[: FLOORS.index("engine")]
 OUTSIDE_WORLD = frozenset(

@@ -1,0 +1,91 @@
+"""What a handler may tell the server about itself, beside being called.
+
+stream_body    True, or a function of the request: called before the content has arrived
+route_key      a function of the request: what stands for its route when slowness is learned
+route_options  a function of the request: a RouteOptions; asked instead of stream_body
+
+What wraps a handler passes them on: see `wrap`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial, update_wrapper
+from typing import Any
+
+from .request import Request
+from .response import Response
+
+Answer = Response | str | bytes | dict[str, Any] | list[Any]
+Handler = Callable[[Request], Answer]
+
+_TOLD = ("stream_body", "route_key", "route_options")
+
+
+@dataclass(frozen=True)
+class RouteOptions:
+    """How the requests of one route are served.
+
+    Raises TypeError or ValueError, naming the field, for a value that it cannot have.
+    """
+
+    stream_body: bool = False
+    """Call the handler at the end of the head; it reads the content from `request.stream`."""
+
+    max_body_bytes: int | None = None
+    """Content beyond this is answered with 413. None: what the server's Limits say."""
+
+    control: bool = False
+    """Answer even when every worker is blocked and the queue is full."""
+
+    timeout_seconds: float | None = None
+    """What `request.deadline` begins with. None: there is no deadline."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("stream_body", self.stream_body), ("control", self.control)):
+            if type(value) is not bool:
+                raise TypeError(f"{name} must be True or False, not {value!r}")
+        size, seconds = self.max_body_bytes, self.timeout_seconds
+        if size is not None and (type(size) is not int or size < 1):
+            raise ValueError(f"max_body_bytes must be a positive integer or None, not {size!r}")
+        if seconds is not None and (type(seconds) not in (int, float) or not seconds > 0):
+            raise ValueError(f"timeout_seconds must be a positive number or None, not {seconds!r}")
+
+
+DEFAULT = RouteOptions()
+STREAMED = RouteOptions(stream_body=True)
+
+
+def options_of(handler: Handler) -> Callable[[Request], RouteOptions]:
+    """What gives the options of a request to `handler`, from whichever attribute tells them."""
+    told = getattr(handler, "route_options", None)
+    if told is not None:
+        return told  # type: ignore[no-any-return]
+    streams = getattr(handler, "stream_body", False)
+    if callable(streams):
+        return lambda request: STREAMED if streams(request) else DEFAULT
+    options = STREAMED if streams else DEFAULT
+    return lambda request: options
+
+
+def wrap(handler: Handler, call: Handler) -> Handler:
+    """`call` as a handler that tells the server what `handler` tells it.
+
+    A middleware returns this around the handler that it was given:
+
+        def timed(handler: Handler) -> Handler:
+            def call(request: Request) -> Answer: ...
+            return wrap(handler, call)
+
+    Raises TypeError when one of the two cannot be called.
+    """
+    for name, value in (("handler", handler), ("call", call)):
+        if not callable(value):
+            raise TypeError(f"{name} must be callable, not {value!r}")
+    # A partial object carries attributes, and calling through it costs no frame.
+    wrapped = update_wrapper(partial(call), handler, updated=())
+    for name in _TOLD:
+        if hasattr(handler, name):
+            setattr(wrapped, name, getattr(handler, name))
+    return wrapped
