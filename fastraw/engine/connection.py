@@ -112,7 +112,7 @@ class Connection(Intake):
             _error.exception("The headers of an HTTPError cannot be sent")
             error = HTTPError(500)
             out = encode_error(error, head.method, head.minor_version, keep, date)
-        request.answered = error.status, 0
+        request.answered = error.status, content_bytes(out)
         self._send(out, request, keep)
 
     def overload(self, request: Request) -> None:
@@ -122,13 +122,17 @@ class Connection(Intake):
 
     def refuse(self, error: HTTPError, method: str = "") -> None:
         """Answer with an error and close; nothing more is parsed."""
-        request, self.request = self.request, None
+        request = self.request
         if request is not None:
             method = request.head.method
+        out = encode_error(error, method, 1, False, self.service.deadlines.date)
+        if request is not None:
+            request.answered = error.status, content_bytes(out)
             self._finish_request(request)
-        if self.service.logging:
-            _access.info('%s "-" %d 0 0.0', client_name(self.client), error.status)
-        self._send(encode_error(error, method, 1, False, self.service.deadlines.date), None, False)
+        elif self.service.logging:
+            line = '%s "-" %d %d 0.0'
+            _access.info(line, client_name(self.client), error.status, content_bytes(out))
+        self._send(out, None, False)
 
     def _send(self, out: bytes, request: Request | None, keep: bool) -> None:
         """Send all of it, now or as the client takes it, and finish."""
@@ -187,11 +191,10 @@ class Connection(Intake):
             self.spool.close()
             self.spool = None
         if self.service.logging and request.began:
-            status, content_bytes = request.answered
             _access.info(
                 '%s "%s %s %s" %d %d %.1f',
                 client_name(self.client), request.method, request.target, request.version,
-                status, content_bytes, (monotonic() - request.began) * 1000,
+                *request.answered, (monotonic() - request.began) * 1000,
             )  # fmt: skip
 
     # ---- a streamed answer ----
@@ -298,6 +301,16 @@ class Connection(Intake):
         else:
             self.let_go()
 
+    def close(self) -> None:
+        """Close at once, and give back what a request that was under way held."""
+        if self.spool is not None:
+            self.spool.close()
+            self.spool = None
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
+        super().close()
+
     def cut(self) -> None:
         """The time that `stop` gave is over. On the stopping thread, without owning anything: a
         handler that runs learns of it by the socket, and closes."""
@@ -319,6 +332,11 @@ def _skippable(stream: BodyStream) -> bool:
     if stream.wants_continue:
         return False  # the client may send the content or not: only closing is clear
     return getattr(stream.decoder, "_missing", 0) <= SKIP_BYTES
+
+
+def content_bytes(message: bytes) -> int:
+    """Octets of content in a whole message."""
+    return len(message) - message.index(b"\r\n\r\n") - 4
 
 
 def client_name(client: Address) -> str:

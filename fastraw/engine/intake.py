@@ -109,7 +109,8 @@ class Intake(Channel):
         try:
             head = parse_head(data, start, seen, service.limits)
         except ParseError as error:
-            self.refuse(error, "HEAD" if data[start : start + 5] == b"HEAD " else "")
+            head_asked = data.startswith((b"HEAD ", b"\r\nHEAD "), start)
+            self.refuse(error, "HEAD" if head_asked else "")
             return None
         if head is None:
             if type(data) is bytes:
@@ -136,11 +137,12 @@ class Intake(Channel):
             request.ordinary = True
             return request
         request.began = monotonic()
-        if head.content_length or head.chunked:
-            return self._begin_content(request)
         if head.method == "CONNECT":
+            self.request = request
             self.refuse(HTTPError(501, "CONNECT is not supported."))
             return None
+        if head.content_length or head.chunked:
+            return self._begin_content(request)
         return request
 
     def _read_on(self) -> None:

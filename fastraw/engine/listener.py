@@ -44,10 +44,10 @@ def listen(host: str, port: int, uds: str | None = None, fd: int | None = None) 
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except OSError as error:
-        raise BindError(
-            f"cannot listen on {where}: {error.strerror}; check the host name"
-        ) from error
+    except (OSError, ValueError) as error:
+        # ValueError: no name at all, by length or by its characters.
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BindError(f"cannot listen on {where}: {reason}; check the host name") from error
     listener = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":
@@ -86,10 +86,10 @@ def _listen_unix(path: str) -> socket.socket:
         _remove_stale_socket(path)
         listener.bind(path)
         listener.listen(BACKLOG)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         listener.close()
-        reason = error.strerror or str(error)
-        if error.errno == errno.EADDRINUSE:
+        reason = getattr(error, "strerror", None) or str(error)
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
             reason = "something listens there, or a file that is no socket is in the way"
         raise BindError(f"cannot listen on {path}: {reason}") from error
     listener.setblocking(False)
