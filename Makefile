@@ -9,13 +9,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python
-PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+# An older release with a wheel, where the newest has none for this interpreter.
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --prefer-binary
 
 # One stamp for each choice: another choice is another file, which does not exist yet.
 ENVIRONMENT := $(VENV)/.made-with$(subst /,-,$(PYTHON))
 EXTENSION := $(VENV)/.extension-$(or $(FASTRAW_BUILD_EXTENSION),auto)
 
-.PHONY: help serve test bench lint format fuzz dist clean
+.PHONY: help serve test bench bench-smoke lint format fuzz dist clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +31,10 @@ test: $(EXTENSION) $(VENV)/.extra-test
 bench: $(EXTENSION) $(VENV)/.extra-bench
 	$(RUN) -m pytest bench/test_parse.py
 	$(RUN) bench/server.py $(ARGS)
+
+# Each load once, for a moment: does it still run?
+bench-smoke: $(EXTENSION) $(VENV)/.extra-bench
+	$(RUN) bench/server.py --smoke
 
 lint: $(EXTENSION) $(VENV)/.extra-dev
 	$(RUN) -m ruff check
