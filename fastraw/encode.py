@@ -11,9 +11,11 @@ The server owns what frames a message and what manages the connection. Of a hand
 from __future__ import annotations
 
 from email.utils import formatdate
+from typing import TypeVar
 
 from .errors import FastrawError, HTTPError, reason_phrase
-from .headers import field_value
+from .file import FileSlice
+from .headers import Headers, field_value
 from .response import Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -115,6 +117,9 @@ def encode_stream_head(
     return head, Framing(length, chunked), keep_alive
 
 
+Content = TypeVar("Content", bytes, FileSlice)
+
+
 class Framing:
     """How the pieces of a streamed response are sent.
 
@@ -130,13 +135,26 @@ class Framing:
         self.chunked = chunked
 
     def frame(self, piece: bytes) -> bytes:
-        """The octets to send for a piece; what goes beyond the stated length is left out."""
+        """The octets to send for a piece."""
         if self.chunked:
             return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+        return self.clip(piece)
+
+    def clip(self, piece: Content) -> Content:
+        """A piece that is not sent as a chunk, without what goes beyond the stated length."""
         if self.remaining is not None:
             piece = piece[: self.remaining]
             self.remaining -= len(piece)
         return piece
+
+
+def encode_switch(protocol: str, fields: Headers, date: bytes) -> bytes:
+    """101 (Switching Protocols), RFC 9110 section 15.2.2."""
+    more = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    head = f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: {field_value('Upgrade', protocol)}\r\n"
+    return b"%b%bConnection: Upgrade\r\n%b\r\n" % (
+        head.encode("latin-1"), date, more.encode("latin-1")
+    )  # fmt: skip
 
 
 def encode_error(

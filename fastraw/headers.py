@@ -11,6 +11,9 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*").fullmatch
 
 
+HeaderFields = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
 class Headers:
     """An ordered multimap of header fields (RFC 9110 section 5).
 

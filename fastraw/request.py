@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote
 
 from .errors import HTTPError
-from .headers import Headers
+from .headers import HeaderFields, Headers
 from .spool import Spool
 
 if TYPE_CHECKING:
@@ -29,6 +29,26 @@ class Peer(Protocol):
     @property
     def scheme(self) -> str: ...
     def disconnected(self) -> bool: ...
+    def now(self) -> float: ...
+    def upgrade(
+        self, request: Request, protocol: str, fields: HeaderFields
+    ) -> tuple[Any, bytes]: ...
+
+
+class Upgraded(NamedTuple):
+    """A connection that has become the handler's: it closes `socket`, as a context manager or by
+    itself."""
+
+    socket: Any
+    """A blocking socket (over TLS, an object with the same methods that are used on one)."""
+    received: bytes
+    """What the client has sent behind the request, and was read with it."""
+
+    def __enter__(self) -> Upgraded:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.socket.close()
 
 
 class Parameters(Mapping[str, str]):
@@ -85,6 +105,8 @@ class Request:
     """Trailer fields of a chunked request (RFC 9110 section 6.5), None without a trailer
     section; never merged into `headers`."""
 
+    deadline_at: float | None = None
+    """When the answer should be there, on the monotonic clock; `deadline` says what is left."""
     ordinary = False
     """For the server: neither this request nor the way it is served asks for special care."""
     began = 0.0
@@ -250,6 +272,28 @@ class Request:
         """A dictionary for the handler and what wraps it; fastraw never looks into it."""
         state: dict[str, Any] = self.__dict__.setdefault("_state", {})
         return state
+
+    @property
+    def deadline(self) -> float | None:
+        """Seconds left to answer in, negative when they are over; None without a deadline."""
+        return None if self.deadline_at is None else self.deadline_at - self._peer.now()
+
+    def upgrade(self, protocol: str, headers: HeaderFields = ()) -> Upgraded:
+        """Switch to another protocol: answer 101 and take the connection over.
+
+        Args:
+            protocol: one that the client's Upgrade field names (RFC 9110 section 7.8).
+            headers: more header fields for the answer.
+
+        The server has nothing to do with the connection any more; what the handler returns is
+        ignored. Raises HTTPError 426 when the client did not ask for the protocol, ValueError
+        for a header that is not allowed, ClientDisconnected when the client is gone.
+        """
+        offered = (self.head.upgrade or "").lower().split(",")
+        if protocol.lower() not in (name.strip(" \t") for name in offered):
+            fields = [("Upgrade", protocol), ("Connection", "Upgrade")]
+            raise HTTPError(426, f"This resource speaks {protocol} only.", headers=fields)
+        return Upgraded(*self._peer.upgrade(self, protocol, headers))
 
     @property
     def disconnected(self) -> bool:

@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
-from .headers import Headers
+from .file import FileContent, FileSlice, media_type_of, open_regular
+from .headers import HeaderFields, Headers
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 OCTETS = "application/octet-stream"
 
-HeaderFields = Mapping[str, str] | Iterable[tuple[str, str]]
+Piece = bytes | FileSlice
+
+
+class Source(Protocol):
+    """Content that is there when it is there; waiting for it takes no thread.
+
+    Attributes:
+        ended: nothing more will come; `take` may still have something.
+        idle_seconds: after so long without anything sent, a heartbeat is; None for never.
+    """
+
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def idle_seconds(self) -> float | None: ...
+
+    def attach(self, wake: Callable[[], None]) -> None:
+        """Before all else: `wake` is to be called, from any thread, when there is something."""
+
+    def take(self) -> bytes | None:
+        """The next octets, never empty; None when there are none now. Must not block."""
+
+    def heartbeat(self) -> bytes:
+        """Octets that mean nothing, and show that the connection lives; may be empty."""
+
+    def end(self) -> None:
+        """The server stops: hand out what is left, then be `ended`."""
+
+    def close(self) -> None:
+        """The last call: the client has everything, or is gone."""
 
 
 class Response:
@@ -32,7 +63,7 @@ class Response:
         TypeError: the body is neither str nor bytes.
     """
 
-    __slots__ = ("_headers", "body", "content_type", "iterable", "ordinary", "status")
+    __slots__ = ("_headers", "body", "content_type", "iterable", "ordinary", "source", "status")
 
     def __init__(
         self,
@@ -54,7 +85,8 @@ class Response:
         self.body = body
         self.status = status
         self.content_type = content_type
-        self.iterable: Iterable[bytes] | None = None
+        self.iterable: Iterable[Piece] | None = None
+        self.source: Source | None = None
         # Whether there is no more to it than status, media type and bytes.
         self.ordinary = headers is None
         self._headers: Headers | None = None if headers is None else Headers(headers)
@@ -105,12 +137,12 @@ class Response:
     @classmethod
     def stream(
         cls,
-        iterable: Iterable[bytes],
+        iterable: Iterable[Piece],
         status: int = 200,
         headers: HeaderFields | None = None,
         content_type: str = OCTETS,
     ) -> Response:
-        """Content from an iterable of bytes, sent as it comes.
+        """Content from an iterable of bytes (or FileSlice), sent as it comes.
 
         It is chunked unless `headers` states a Content-Length. The iterable's `close()`, if it
         has one, is called exactly once, whether it ends, fails, or the client goes away.
@@ -120,8 +152,49 @@ class Response:
         response.ordinary = False
         return response
 
+    @classmethod
+    def push(
+        cls,
+        source: Source,
+        status: int = 200,
+        headers: HeaderFields | None = None,
+        content_type: str = OCTETS,
+    ) -> Response:
+        """Content from a source, sent when it says that there is some; no worker waits for it.
+
+        The connection is closed behind it. The source's `close()` is called exactly once.
+        """
+        response = cls(b"", status, headers, content_type)
+        response.source = source
+        response.ordinary = False
+        return response
+
+    @classmethod
+    def file(
+        cls,
+        path: str | os.PathLike[str],
+        status: int = 200,
+        headers: HeaderFields | None = None,
+        content_type: str | None = None,
+    ) -> Response:
+        """A regular file, sent without passing through Python where the system can.
+
+        Without `content_type` the name's ending says what it is. A file that becomes shorter
+        while it is sent ends the connection. Raises OSError when it cannot be opened, ValueError
+        when it is no regular file. For files that clients name, see StaticFiles.
+        """
+        file, size = open_regular(path)
+        try:
+            response = cls(b"", status, headers, content_type or media_type_of(os.fspath(path)))
+            response.headers["Content-Length"] = str(size)
+        except BaseException:
+            file.close()
+            raise
+        response.iterable = FileContent(file, 0, size)
+        return response
+
     def __repr__(self) -> str:
-        content = "stream" if self.iterable is not None else f"{len(self.body)} bytes"
+        content = "stream" if self.iterable or self.source else f"{len(self.body)} bytes"
         return f"<Response {self.status}, {content}>"
 
 

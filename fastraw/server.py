@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -22,14 +22,12 @@ from .engine.service import Address, Service
 from .engine.task import NEVER, Task
 from .limits import Limits, Timeouts
 from .request import Request
-from .response import Response
+from .route import Handler
 
 try:
     import resource
 except ImportError:  # Windows has no limit on descriptors to ask for
     resource = None  # type: ignore[assignment]
-
-Handler = Callable[[Request], "Response | str | bytes | dict[str, Any] | list[Any]"]
 
 # Descriptors that connections must leave to the rest of the process.
 SPARE_DESCRIPTORS = 64
@@ -253,9 +251,7 @@ class _Running:
         self.address: Address = name if isinstance(name, str) else name[:2]
         limits = replace(limits, connections=_affordable(limits.connections))
         tasks: dict[int, Task] = {}
-        self.service = service = Service(
-            handler, _streams_body(handler), limits, timeouts, tasks, self._closed.set
-        )
+        self.service = service = Service(handler, limits, timeouts, tasks, self._closed.set)
         self.scheduler = service.scheduler = Scheduler(
             default_poller(),
             tasks,
@@ -309,7 +305,7 @@ class _Running:
             self._closed.wait(min(left, DRAIN_AGAIN_SECONDS))
 
     def _connections(self) -> list[Connection]:
-        tasks = list(self.service.tasks.values())
+        tasks = [*list(self.service.tasks.values()), *list(self.service.upgraded)]
         return [task for task in tasks if isinstance(task, Connection)]
 
 
@@ -322,11 +318,6 @@ def _affordable(connections: int | None) -> int | None:
         return connections
     left = max(1, soft - SPARE_DESCRIPTORS)
     return left if connections is None else min(connections, left)
-
-
-def _streams_body(handler: Handler) -> Callable[[Request], bool]:
-    streams = getattr(handler, "stream_body", False)
-    return streams if callable(streams) else lambda request: bool(streams)
 
 
 def _route_key(request: Request) -> Hashable:

@@ -21,7 +21,8 @@ PACKAGE = Path(fastraw.__file__).parent
 # The floors, from the ground up: a module imports from floors below its own, and the modules of
 # `engine` and `apps` from each other.
 FLOORS = (
-    *("errors", "limits", "faults", "headers", "fields", "_parse_py", "_parse", "parse", "spool"),
+    *("errors", "limits", "faults", "headers", "fields", "file", "_parse_py", "_parse", "parse"),
+    *("spool",),
     *("request", "response", "route", "body", "encode", "engine", "server", "apps", "", "__main__"),
 )
 MESSAGES = FLOORS[: FLOORS.index("engine")]

@@ -8,9 +8,12 @@ keeping it for ever (`close`). Nothing of the connection may be touched after th
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
+from time import monotonic
 
+from ..file import FileSlice
 from .poller import READABLE, WRITABLE
 from .service import Address, Service
 from .task import Task
@@ -21,8 +24,13 @@ BODY = 1  # collects the content of a request
 SKIPPING = 2  # reads on to the end of content that the handler left unread
 WRITING = 3  # has octets that the client did not take yet
 LINGERING = 4  # has answered for the last time and discards what still comes
-CLOSED = 5  # its lock is never given back
+PUSHING = 5  # sends what a source has, whenever it has something
+UPGRADED = 6  # belongs to the handler that speaks another protocol by it
+CLOSED = 7  # its lock is never given back
 
+# What a connection sends before others get their turn, and how much of a file at a time.
+TURN_BYTES = 4 * 1024 * 1024
+SENDFILE_BYTES = 1024 * 1024
 # What a lingering connection discards before it is closed regardless.
 LINGER_BYTES = 4 * 1024 * 1024
 LINGER_READ_BYTES = 64 * 1024
@@ -42,8 +50,11 @@ class Channel(Task):
         self.phase = READING
         self.deadline = service.deadlines.idle
         self.more = False
-        self.out: memoryview | None = None
+        self.out: memoryview | FileSlice | None = None
         self.discarded_bytes = 0
+
+    can_sendfile = hasattr(os, "sendfile")
+    """Whether the octets of a file may go to the socket as they are."""
 
     # What a request sees of its connection.
 
@@ -65,25 +76,44 @@ class Channel(Task):
         except OSError:
             return True
 
+    def now(self) -> float:
+        return monotonic()
+
     # Sending.
 
-    def send_some(self, octets: bytes | memoryview) -> int:
-        """How many of `octets` the socket took; OSError when the client is gone."""
+    def send_some(self, out: bytes | memoryview | FileSlice) -> int:
+        """How many octets of `out` the socket took; of a file, no more than SENDFILE_BYTES.
+
+        Raises OSError when the client is gone, EOFError when the file has become too short.
+        """
         try:
-            return self.sock.send(octets)
+            if not isinstance(out, FileSlice):
+                return self.sock.send(out)
+            count = min(out.count, SENDFILE_BYTES)
+            sent = os.sendfile(self.fd, out.file.fileno(), out.offset, count)
         except BlockingIOError:
             return 0
+        if not sent:
+            raise EOFError("the file has become shorter while it was sent")
+        return sent
 
-    def park(self, out: memoryview) -> None:
+    def park(self, out: memoryview | FileSlice) -> None:
         """The client is slow: have the poller say when it takes more. No thread waits."""
         self.out = out
         self.phase = WRITING
         self.deadline = self.service.deadlines.write
-        self.let_go(WRITABLE)
+        if isinstance(out, FileSlice):
+            self.scheduler.resume(self)  # sent in portions, so the socket may take more at once
+        else:
+            self.let_go(WRITABLE)
 
     def flush(self) -> bool:
-        """Send what is parked. True when all of it has gone; OSError when the client is gone."""
+        """Send what is parked. True when all of it has gone; raises what `send_some` raises.
+
+        False: the connection waits for the client, or for its next turn.
+        """
         assert self.out is not None
+        turn_bytes = 0
         while self.out:
             sent = self.send_some(self.out)
             if not sent:
@@ -91,6 +121,10 @@ class Channel(Task):
                 return False
             self.out = self.out[sent:]
             self.deadline = self.service.deadlines.write
+            turn_bytes += sent
+            if turn_bytes > TURN_BYTES:
+                self.scheduler.resume(self)
+                return False
         self.out = None
         self.phase = READING
         return True
@@ -125,16 +159,22 @@ class Channel(Task):
         self.linger()
 
     def linger(self) -> None:
-        """Discard what has come."""
+        """Discard what has come; close when it was the end, or too much."""
+        if self.discard():
+            self.let_go(READABLE)
+
+    def discard(self) -> bool:
+        """Read what has come, for nobody. False when the connection has been closed: the client
+        has left, or sends without end."""
         while self.discarded_bytes < LINGER_BYTES:
             try:
                 data = self.sock.recv(LINGER_READ_BYTES)
             except BlockingIOError:
-                self.let_go(READABLE)
-                return
+                return True
             except OSError:
                 break
             if not data:
                 break
             self.discarded_bytes += len(data)
         self.close()
+        return False

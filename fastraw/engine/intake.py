@@ -12,10 +12,12 @@ import select
 import socket
 from io import BufferedReader
 from time import monotonic
+from typing import Any
 
 from ..body import ChunkedDecoder, LengthDecoder
 from ..encode import CONTINUE
 from ..errors import ClientDisconnected, HTTPError, ParseError
+from ..headers import HeaderFields
 from ..parse import parse_head
 from ..request import Request
 from ..spool import Spool
@@ -63,6 +65,10 @@ class Intake(Channel):
 
     def refuse(self, error: HTTPError, method: str = "") -> None:
         """Answer with an error and close; nothing more is parsed."""
+        raise NotImplementedError
+
+    def upgrade(self, request: Request, protocol: str, fields: HeaderFields) -> tuple[Any, bytes]:
+        """See Request.upgrade."""
         raise NotImplementedError
 
     # Heads.
@@ -155,14 +161,15 @@ class Intake(Channel):
 
     def _begin_content(self, request: Request) -> Request | None:
         head, service, buffer = request.head, self.service, self.buffer
-        length, limit = head.content_length, service.limits.body_bytes
+        options = service.route_options(request)
+        length, limit = head.content_length, options.max_body_bytes or service.limits.body_bytes
         self.request = request
         if length is not None and limit is not None and length > limit:
             self.refuse(HTTPError(413, "The content is larger than allowed."), head.method)
             return None
         decoder = ChunkedDecoder(service.limits, limit) if length is None else LengthDecoder(length)
         wants_continue = head.expect_continue and buffer is None
-        if service.streams_body(request):
+        if options.stream_body:
             self.body_stream = BodyStream(self, request, decoder, wants_continue)
             request.use_content(BufferedReader(self.body_stream))
             return request
@@ -192,7 +199,7 @@ class Intake(Channel):
     def collect(self) -> Request | None:
         """Feed the decoder what is here; the request, when that was the end of its content."""
         assert self.decoder is not None and self.spool is not None
-        data = self._take_buffer()
+        data = self.take_buffer()
         for _ in range(READS_A_TURN):
             try:
                 used = self.decoder.feed(data, 0, self.spool.write) if data else 0
@@ -220,12 +227,12 @@ class Intake(Channel):
             if not data:
                 self.close()  # end of file before the end of the content: no request
                 return None
-            data = self._take_buffer() + data
+            data = self.take_buffer() + data
         self.buffer, self.position = data, 0
         self.scheduler.resume(self)
         return None
 
-    def _take_buffer(self) -> bytes:
+    def take_buffer(self) -> bytes:
         buffer, self.buffer = self.buffer, None
         return b"" if buffer is None else bytes(memoryview(buffer)[self.position :])
 
@@ -255,7 +262,7 @@ class Intake(Channel):
 
     def receive_content(self, stream: BodyStream) -> None:
         """Give `stream` more content; waits for it. On the handler's thread."""
-        data = self._take_buffer()
+        data = self.take_buffer()
         while not data:
             if stream.wants_continue:
                 stream.wants_continue = False

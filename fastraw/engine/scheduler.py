@@ -204,6 +204,11 @@ class Scheduler:
         if self.poller.needs_rearm:
             self.poller.remove(task.fd)
 
+    def release(self, task: Task) -> None:
+        """Let the descriptor of `task` live on without us."""
+        self.tasks.pop(task.fd, None)
+        self.poller.remove(task.fd)
+
     def wake(self) -> None:
         """Have a permit holder look at the time, and so at the housekeeping."""
         self.poller.wake()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from ..limits import Limits, Timeouts
-from ..request import Request
+from ..route import Handler, options_of
 from .deadlines import Deadlines
 from .scheduler import Scheduler
 from .task import Task
@@ -22,7 +21,8 @@ class Service:
 
     Attributes:
         handler: called with each complete request.
-        streams_body: whether the handler of this request reads the content itself.
+        route_options: how a request is to be served, asked where it makes a difference.
+        upgraded: connections that handlers have taken over, until these return.
         scheme: `http` or `https`.
         ordinary: none of the above is so, and letting go of a connection is releasing its lock.
         on_close: called after a connection has been closed while `draining`.
@@ -32,15 +32,14 @@ class Service:
 
     def __init__(
         self,
-        handler: Callable[[Request], Any],
-        streams_body: Callable[[Request], bool],
+        handler: Handler,
         limits: Limits,
         timeouts: Timeouts,
         tasks: dict[int, Task],
         on_close: Callable[[], None],
     ) -> None:
         self.handler = handler
-        self.streams_body = streams_body
+        self.route_options = options_of(handler)
         self.on_close = on_close
         self.limits = limits
         self.timeouts = timeouts
@@ -52,6 +51,7 @@ class Service:
         self.logging = False
         self.ordinary = False
         self.listeners = 0
+        self.upgraded: set[Task] = set()
 
     # Housekeeping, for the scheduler.
 
@@ -66,4 +66,4 @@ class Service:
 
     def connections(self) -> int:
         """Open connections."""
-        return len(self.tasks) - self.listeners
+        return len(self.tasks) - self.listeners + len(self.upgraded)

@@ -31,6 +31,9 @@ class Resumer(Protocol):
     def forget(self, task: Task) -> None:
         """Report `task` no more."""
 
+    def release(self, task: Task) -> None:
+        """Report `task` no more; its descriptor lives on."""
+
     def add(self, task: Task) -> None:
         """Report `task` from now on."""
 
@@ -80,6 +83,11 @@ class Task:
         self.lock.release()
         if self.stirred:
             self.look_again()
+
+    def nudge(self) -> None:
+        """From any thread, owning nothing: have the task resumed, now or when its owner lets go."""
+        self.stirred = True
+        self.look_again()
 
     def look_again(self) -> None:
         """After letting go: something came meanwhile, so take the task up unless another did."""
