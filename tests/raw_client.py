@@ -146,6 +146,15 @@ class RawClient:
         _require(status != 205 or not body, "a 205 with content")
         return RawResponse(status, response.fields, body, framing)
 
+    def until(self, *wanted: bytes) -> None:
+        """Take octets up to the end of each of `wanted`, one after the other, whatever is between
+        them; BadResponse when the connection ends before."""
+        for octets in wanted:
+            while octets not in self._received:
+                if not self._receive():
+                    raise BadResponse(f"no {octets!r} in {self._received!r}")
+            _, _, self._received = self._received.partition(octets)
+
     def ended(self) -> bool:
         """Whether the connection ends here; otherwise there is something to read."""
         return not self._received and not self._receive()
