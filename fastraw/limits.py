@@ -35,6 +35,11 @@ class Limits:
     connections: int | None = 10_000
     """Open connections; one more is answered with 503. None: what the descriptors allow."""
 
+    connections_per_client: int | None = None
+    """Open connections from one address (of IPv6, from one /64 network, which is what one client
+    has); one more is answered with 429. None, the default: any number, since behind a proxy all
+    of them come from one address."""
+
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)

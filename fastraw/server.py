@@ -14,11 +14,12 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
+from .engine.clients import Address
 from .engine.connection import Connection, adopt
 from .engine.listener import Listener, listen
 from .engine.poller import default_poller
 from .engine.scheduler import Scheduler
-from .engine.service import Address, Service
+from .engine.service import Service
 from .engine.task import NEVER, Task
 from .limits import Limits, Timeouts
 from .request import Request
@@ -256,6 +257,7 @@ class _Running:
             default_poller(),
             tasks,
             route=getattr(handler, "route_key", _route_key),
+            control=lambda request: service.route_options(request).control,
             housekeeping=service,
             workers=workers,
             queue_seconds=timeouts.queue_seconds,

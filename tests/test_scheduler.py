@@ -106,6 +106,7 @@ def running(
         poller(),
         {},
         route=lambda job: job.route,
+        control=lambda job: False,
         housekeeping=housekeeping or Clockless(),
         workers=workers,
         queue_seconds=queue_seconds,

@@ -14,8 +14,9 @@ import struct
 from time import monotonic
 
 from ..file import FileSlice
+from .clients import Address
 from .poller import READABLE, WRITABLE
-from .service import Address, Service
+from .service import Service
 from .task import Task
 
 # What a connection is doing.
@@ -40,12 +41,13 @@ class Channel(Task):
     """Socket and phase of a connection. `more` says that there may be octets, received already
     or still in the socket, or its end, for which no event will come."""
 
-    __slots__ = ("client", "discarded_bytes", "more", "out", "phase", "service", "sock")
+    __slots__ = ("client", "counted", "discarded_bytes", "more", "out", "phase", "service", "sock")
 
     def __init__(self, sock: socket.socket, client: Address, service: Service) -> None:
         super().__init__(sock.fileno(), service.scheduler)
         self.sock = sock
         self.client = client
+        self.counted = False
         self.service = service
         self.phase = READING
         self.deadline = service.deadlines.idle
@@ -137,6 +139,12 @@ class Channel(Task):
         self.scheduler.forget(self)
         with contextlib.suppress(OSError):
             self.sock.close()
+        self.left()
+
+    def left(self) -> None:
+        """The connection is no longer one of the server's."""
+        if self.counted:
+            self.service.clients.leave(self.client)
         if self.service.draining:
             self.service.on_close()
 

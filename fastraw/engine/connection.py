@@ -19,10 +19,11 @@ from ..request import Request
 from ..response import Response, as_response
 from .bodystream import BodyStream
 from .channel import BODY, LINGERING, PUSHING, READING, SKIPPING, UPGRADED, WRITING
+from .clients import Address
 from .intake import SKIP_BYTES
 from .outflow import Outflow, client_name
 from .poller import READABLE
-from .service import Address, Service
+from .service import Service
 
 # What a client is told to wait after a 503. The queue that made it wait is seconds long.
 RETRY_AFTER = ("Retry-After", "5")
@@ -167,8 +168,7 @@ class Connection(Outflow):
         """The handler has returned; the socket is its own, open or not. The lock is kept."""
         self.finish_request(request)
         self.service.upgraded.discard(self)
-        if self.service.draining:
-            self.service.on_close()
+        self.left()
 
     # ---- on a permit holder's thread ----
 
@@ -245,16 +245,22 @@ def adopt(sock: socket.socket, client: Address, service: Service) -> None:
     """Take over an accepted socket, or tell the client that there are too many."""
     connection = Connection(sock, client, service)
     limit = service.limits.connections
-    excess = 0 if limit is None else service.connections() - limit
+    excess = -1 if limit is None else service.connections() - limit
+    connection.counted = service.clients.enter(client)
+    error = None
+    if excess >= 0:
+        error = HTTPError(503, "Too many connections.", headers=[RETRY_AFTER])
+    elif not connection.counted:
+        error = HTTPError(429, "Too many connections from this address.", headers=[RETRY_AFTER])
     try:
-        if excess < 0 or limit is None:
+        if error is None:
             service.scheduler.add(connection)
             return
         if excess < REFUSED_AT_ONCE:
             connection.lock.acquire()
             service.scheduler.add(connection)
-            connection.refuse(HTTPError(503, "Too many connections.", headers=[RETRY_AFTER]))
+            connection.refuse(error)
             return
-    except OSError as error:
-        _error.error("Cannot watch a connection: %s", error)
+    except OSError as failure:
+        _error.error("Cannot watch a connection: %s", failure)
     connection.close()

@@ -23,8 +23,9 @@ from ..request import Request
 from ..spool import Spool
 from .bodystream import BodyStream, Discard
 from .channel import BODY, READING, SKIPPING, Channel
+from .clients import Address
 from .poller import HANGUP, READABLE, WRITABLE
-from .service import Address, Service
+from .service import Service
 
 # A request rarely needs more, and a larger buffer costs more to allocate than it saves.
 READ_BYTES = 16 * 1024

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from time import monotonic
 
 from ..errors import BindError
-from .service import Address, Service
+from .clients import Address
+from .service import Service
 from .task import NEVER, Task
 
 # The kernel cuts this to net.core.somaxconn; a burst should not be refused before we see it.

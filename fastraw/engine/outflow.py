@@ -20,10 +20,11 @@ from ..request import Request
 from ..response import Response
 from .bodystream import BodyStream
 from .channel import PUSHING, READING, TURN_BYTES
+from .clients import Address
 from .intake import Intake
 from .poller import HANGUP, READABLE
 from .push import Push
-from .service import Address, Service
+from .service import Service
 from .stream import ResponseStream, close_iterable
 
 _access = logging.getLogger("fastraw.access")

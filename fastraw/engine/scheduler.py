@@ -10,7 +10,8 @@ Invariants, each kept at the place named:
 2. While a holder runs a job inline, the permit lies in `Worker.lent`. Whoever pops it from there
    owns it: the holder when the job ends, or the watchdog. list.pop is atomic, so exactly one of
    them gets it; the other gives way. (`_hold`, `_retake`)
-3. A holder runs a job inline only while another worker is idle to take the permit over. (`_hold`)
+3. A holder runs a job inline only while another worker is idle to take the permit over, or when
+   the job has the control lane. A job that turns out slow loses the lane. (`_hold`, `_retake`)
 4. At most `workers` jobs are given a thread of their own; further ones wait in the queue, first
    come, first served. A job that is retaken may be one more. (`_dispatch`, `_come_back`)
 5. The pool has `workers` threads, one more for each permit, and one in reserve. So while
@@ -119,6 +120,7 @@ class Scheduler:
         poller: reports which tasks are ready; closed with the last thread.
         tasks: by descriptor; changed by `add` and `forget`.
         route: what a job's slowness is learned by.
+        control: whether a job has the control lane: it runs at once, though nobody is idle.
         housekeeping: told the time after each poll.
         workers: how many jobs may block at once.
         queue_seconds: what a job waits for a worker before it is refused; None for no end.
@@ -130,6 +132,7 @@ class Scheduler:
         tasks: dict[int, Task],
         *,
         route: Callable[[Job], Hashable],
+        control: Callable[[Job], bool],
         housekeeping: Housekeeping,
         workers: int,
         queue_seconds: float | None,
@@ -138,6 +141,7 @@ class Scheduler:
         self.workers = workers
         self.poller = poller
         self._route = route
+        self._control = control
         self._housekeeping = housekeeping
         self._queue_seconds = NEVER if queue_seconds is None else queue_seconds
         self._permits = [Permit() for _ in range(permit_count())]
@@ -277,7 +281,7 @@ class Scheduler:
                         job = task.resume()
                     if job is None:
                         continue
-                    if idle and not (slow and route(job) in slow):
+                    if (idle and not (slow and route(job) in slow)) or self._has_lane(job):
                         lent.append(permit)
                         worker.job = job
                         if watchdog.asleep:
@@ -310,6 +314,9 @@ class Scheduler:
         # Several holders may be asleep in the poller; each one wakes the next.
         self.poller.wake()
         return False
+
+    def _has_lane(self, job: Job) -> bool:
+        return self._control(job) and self._route(job) not in self._slow.routes
 
     def _dispatch(self, worker: Worker, permit: Permit, task: Task, job: Job) -> bool:
         """Run a job apart from the permit (True), or queue it when `workers` are out (False)."""
@@ -426,6 +433,9 @@ class Scheduler:
         holder = permit.holder
         if holder is None:
             return
+        if self._has_lane(call):
+            _log.warning("Slow, so no longer answered before all else: %r", call)
+            self._slow.seen_slow(self._route(call))
         with self._lock:
             if not self._idle:
                 return
@@ -435,5 +445,6 @@ class Scheduler:
                 return  # the call has ended; its thread was first
             heir = self._idle.pop()
             self._apart += 1
-        self._slow.seen_slow(self._route(call))
+        if not self._control(call):
+            self._slow.seen_slow(self._route(call))
         self._give(heir, taken)

@@ -7,13 +7,12 @@ from collections.abc import Callable
 
 from ..limits import Limits, Timeouts
 from ..route import Handler, options_of
+from .clients import ClientCounts
 from .deadlines import Deadlines
 from .scheduler import Scheduler
 from .task import Task
 
 _access = logging.getLogger("fastraw.access")
-
-Address = tuple[str, int] | str
 
 
 class Service:
@@ -44,6 +43,7 @@ class Service:
         self.limits = limits
         self.timeouts = timeouts
         self.tasks = tasks
+        self.clients = ClientCounts(limits.connections_per_client)
         self.deadlines = Deadlines(timeouts, tasks)
         self.scheduler: Scheduler
         self.scheme = "http"
