@@ -16,7 +16,7 @@ from typing import TypeVar
 from .errors import FastrawError, HTTPError, reason_phrase
 from .file import FileSlice
 from .headers import Headers, field_value
-from .response import Response
+from .response import Response, error_response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -161,8 +161,7 @@ def encode_error(
     error: HTTPError, method: str, minor_version: int, keep_alive: bool, date: bytes
 ) -> bytes:
     """An HTTPError as a complete plain-text answer."""
-    response = Response.text(f"{error}\n", error.status, error.headers)
-    return encode(response, method, minor_version, keep_alive, date)
+    return encode(error_response(error), method, minor_version, keep_alive, date)
 
 
 def _head(

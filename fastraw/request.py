@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
+from .cookies import parse_cookies
 from .errors import HTTPError
+from .fields import parse_parameters
+from .forms import Form, FormLimits, parse_urlencoded
 from .headers import HeaderFields, Headers
+from .jsoncontent import parse_json
+from .multipart import parse_multipart
+from .parameters import Parameters, parse_query
 from .spool import Spool
 
 if TYPE_CHECKING:
     from .parse import Head
-
-# A client may send a thousand parameters, not a million (each costs far more than its octets).
-MAX_PARAMETERS = 1000
 
 
 class Peer(Protocol):
@@ -51,41 +53,6 @@ class Upgraded(NamedTuple):
         self.socket.close()
 
 
-class Parameters(Mapping[str, str]):
-    """Decoded name-value pairs of a query or a form, in order, repeated names kept.
-
-    As a mapping it gives the first value of a name.
-    """
-
-    __slots__ = ("_pairs",)
-
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._pairs = pairs
-
-    def __getitem__(self, name: str) -> str:
-        for key, value in self._pairs:
-            if key == name:
-                return value
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict(self._pairs))
-
-    def __len__(self) -> int:
-        return len(dict(self._pairs))
-
-    def get_all(self, name: str) -> list[str]:
-        """Every value of `name`, in order; an empty list when there is none."""
-        return [value for key, value in self._pairs if key == name]
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Every (name, value) pair, in order."""
-        return list(self._pairs)
-
-    def __repr__(self) -> str:
-        return f"Parameters({self._pairs!r})"
-
-
 class Request:
     """One request, complete when a handler sees it (unless the handler streams its body).
 
@@ -100,6 +67,8 @@ class Request:
     mount_path: str = ""
     """The part of `raw_path` that mounts have consumed, as received: `/app` in a handler mounted
     there, empty at the top. `path`, `raw_path` and `target` stay whole."""
+    id: str = ""
+    """What the log lines call it, empty for nothing; the middleware `request_id` gives it."""
     _content: bytes | Spool | BinaryIO = b""
     trailers: Headers | None = None
     """Trailer fields of a chunked request (RFC 9110 section 6.5), None without a trailer
@@ -179,7 +148,7 @@ class Request:
         """The query's parameters, decoded; HTTPError 400 when there are more than 1,000."""
         found: Parameters | None = self.__dict__.get("_query")
         if found is None:
-            found = self.__dict__["_query"] = _parameters(self.query_string, "query")
+            found = self.__dict__["_query"] = parse_query(self.query_string)
         return found
 
     @property
@@ -202,55 +171,93 @@ class Request:
         """
         found: BinaryIO | None = self.__dict__.get("_stream")
         if found is None:
-            content = self._content
-            if isinstance(content, bytes):
-                found = io.BytesIO(content)
-            else:
-                found = content.open() if isinstance(content, Spool) else content
-            self.__dict__["_stream"] = found
+            found = self.__dict__["_stream"] = self._open()
         return found
 
-    def json(self) -> Any:
-        """The content decoded as JSON.
+    def _open(self) -> BinaryIO:
+        content = self._content
+        if isinstance(content, bytes):
+            return io.BytesIO(content)
+        return content.open() if isinstance(content, Spool) else content
 
-        Raises HTTPError: 415 when Content-Type says it is something else, 400 when it is not
-        JSON in UTF-8.
+    def json(self) -> Any:
+        """The content decoded as JSON (RFC 8259).
+
+        Raises HTTPError: 415 when Content-Type says that it is something else, or in another
+        charset than UTF-8; 400, with the line and column, when it is not JSON.
         """
-        media_type = self._media_type()
+        media_type, parameters = self._content_type()
         if media_type not in ("", "application/json") and not media_type.endswith("+json"):
             raise HTTPError(415, "The content type must be application/json.")
-        try:
-            return json.loads(self.body.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise HTTPError(400, "The content is not valid JSON in UTF-8.") from error
+        _check_charset(parameters)
+        return parse_json(self.body)
 
-    def form(self) -> Parameters:
-        """The fields of an application/x-www-form-urlencoded body, decoded.
+    def form(
+        self,
+        *,
+        max_parts: int = 1000,
+        max_part_head_bytes: int = 8192,
+        max_field_bytes: int = 1 << 20,
+        file_memory_bytes: int = 1 << 16,
+    ) -> Form:
+        """The fields of a form, and in its `files` what was uploaded; decoded once.
 
-        Raises HTTPError: 415 for another content type, 400 when the content is not UTF-8 or has
-        more than 1,000 fields.
+        application/x-www-form-urlencoded needs nothing more; multipart/form-data needs the extra
+        `fastraw[multipart]`. A handler with `stream_body` can ask for it too.
+
+        Args:
+            max_parts: fields and files together.
+            max_part_head_bytes: octets of header fields of one part of a multipart form.
+            max_field_bytes: octets of one field that is not a file.
+            file_memory_bytes: octets of all files that are kept in memory; beyond it a temporary
+                file has them. It is given back once the request has been answered.
+
+        Raises:
+            HTTPError: 415 for another content type, or another charset than UTF-8; 413 beyond a
+                limit; 400 when the content is not such a form.
+            ImportError: a multipart form has come, and the extra is not installed.
         """
-        if self._media_type() != "application/x-www-form-urlencoded":
-            raise HTTPError(415, "The content type must be application/x-www-form-urlencoded.")
-        try:
-            text = self.body.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise HTTPError(400, "The form is not valid UTF-8.") from error
-        return _parameters(text, "form")
+        form: Form | None = self.__dict__.get("_form")
+        if form is None:
+            limits = FormLimits(max_parts, max_part_head_bytes, max_field_bytes, file_memory_bytes)
+            form = self.__dict__["_form"] = self._parse_form(limits)
+        return form
 
-    def _media_type(self) -> str:
-        return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    def _parse_form(self, limits: FormLimits) -> Form:
+        media_type, parameters = self._content_type()
+        if media_type == "multipart/form-data":
+            return parse_multipart(self._open(), parameters.get("boundary", ""), limits)
+        if media_type != "application/x-www-form-urlencoded":
+            raise HTTPError(
+                415,
+                "The content type must be application/x-www-form-urlencoded or "
+                "multipart/form-data.",
+            )
+        _check_charset(parameters)
+        return parse_urlencoded(self.body, limits)
+
+    def _content_type(self) -> tuple[str, dict[str, str]]:
+        """The media type in lower case, empty without one, and its parameters."""
+        media_type, _, rest = (self.headers.get("content-type") or "").partition(";")
+        return media_type.strip(" \t").lower(), dict(parse_parameters(rest) or ())
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies sent, by name; of a repeated name the first (RFC 6265 section 4.2)."""
-        cookies: dict[str, str] = {}
-        for field in self.headers.get_all("cookie"):
-            for pair in field.split(";"):
-                name, equals, value = pair.strip(" \t").partition("=")
-                if equals:
-                    cookies.setdefault(name, value.strip('"'))
-        return cookies
+        """The cookies sent, by name; of a repeated name the first (RFC 6265 section 4.2).
+
+        What is no cookie is passed over. Values in double quotes come without them; values that
+        are UTF-8 are decoded, others stay latin-1.
+        """
+        found: dict[str, str] | None = self.__dict__.get("_cookies")
+        if found is None:
+            found = self.__dict__["_cookies"] = parse_cookies(self.headers.get_all("cookie"))
+        return found
+
+    def close(self) -> None:
+        """Give back what was opened for this request; for the server, once it is answered."""
+        form: Form | None = self.__dict__.get("_form")
+        if form is not None:
+            form.close()
 
     @property
     def client(self) -> tuple[str, int] | str:
@@ -301,12 +308,10 @@ class Request:
         return self._peer.disconnected()
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {self.target} {self.version}>"
+        name = self.id and f" {self.id}"
+        return f"<Request {self.method} {self.target} {self.version}{name}>"
 
 
-def _parameters(text: str, what: str) -> Parameters:
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
-    except ValueError as error:
-        raise HTTPError(400, f"The {what} has more than {MAX_PARAMETERS} fields.") from error
-    return Parameters(pairs)
+def _check_charset(parameters: dict[str, str]) -> None:
+    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise HTTPError(415, "The charset of the content must be UTF-8.")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Protocol
 
+from .cookies import CookieScope, SameSite, format_cookie
+from .errors import HTTPError, ParseError
 from .file import FileContent, FileSlice, media_type_of, open_regular
 from .headers import HeaderFields, Headers
 
@@ -193,6 +196,69 @@ class Response:
         response.iterable = FileContent(file, 0, size)
         return response
 
+    def set_cookie(
+        self,
+        name: str,
+        value: str,
+        *,
+        max_age_seconds: int | None = None,
+        expires: datetime | float | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        http_only: bool = True,
+        same_site: SameSite | None = "Lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Add a Set-Cookie field (RFC 6265 section 4.1).
+
+        What is left out is the careful choice: scripts cannot read the cookie, other sites'
+        requests do not carry it, and it ends with the browser's session. Over TLS say
+        `secure=True` as well.
+
+        Args:
+            name: a token.
+            value: printable ASCII without space, double quote, comma, semicolon or backslash.
+            max_age_seconds: how long it is kept; 0 and less delete it.
+            expires: until when it is kept: a datetime with a time zone, or seconds since 1970.
+                max_age_seconds wins where both are given.
+            path: the path under which it is sent; None leaves that to the browser.
+            domain: a host name whose hosts all get it; None: this host alone.
+            secure: sent over TLS only.
+            http_only: out of reach for scripts.
+            same_site: `"Strict"`, `"Lax"`, or `"None"`, which needs `secure`; None leaves it out.
+            partitioned: kept apart for each site that embeds this one; needs `secure`.
+
+        Raises ValueError, naming the argument.
+        """
+        scope = CookieScope(path, domain, secure, http_only, same_site, partitioned)
+        self.headers.add("Set-Cookie", format_cookie(name, value, scope, max_age_seconds, expires))
+
+    def delete_cookie(
+        self,
+        name: str,
+        *,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        same_site: SameSite | None = "Lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Have the browser forget a cookie. It must be named with the `path`, `domain` and
+        `partitioned` that it was set with; see set_cookie."""
+        scope = CookieScope(path, domain, secure, True, same_site, partitioned)
+        self.headers.add("Set-Cookie", format_cookie(name, "", scope, 0, 0))
+
+    def copy(self) -> Response:
+        """The same content under header fields that can be changed on their own: a handler may
+        give one object again and again. An iterable stays the one it is."""
+        twin = object.__new__(type(self))
+        for name in Response.__slots__:
+            setattr(twin, name, getattr(self, name))
+        if self._headers is not None:
+            twin._headers = self._headers.copy()
+        return twin
+
     def __repr__(self) -> str:
         content = "stream" if self.iterable or self.source else f"{len(self.body)} bytes"
         return f"<Response {self.status}, {content}>"
@@ -211,6 +277,18 @@ def as_response(result: object) -> Response:
     raise TypeError(
         f"a handler returns Response, str, bytes, dict or list, not {type(result).__name__}"
     )
+
+
+def error_response(error: HTTPError) -> Response:
+    """What an HTTPError is answered with: its sentence as plain text, and its header fields.
+
+    After a ParseError nothing that follows can be trusted, so the connection is closed. Raises
+    ValueError for header fields that cannot be sent.
+    """
+    response = Response.text(f"{error}\n", error.status, error.headers)
+    if isinstance(error, ParseError):
+        response.headers["Connection"] = "close"
+    return response
 
 
 def _check_status(status: object) -> None:

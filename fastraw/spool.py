@@ -14,12 +14,14 @@ class Spool:
         memory_bytes: octets kept in memory; None keeps everything there.
     """
 
-    __slots__ = ("_file", "_memory", "_memory_bytes", "size")
+    __slots__ = ("_file", "_memory", "_memory_bytes", "_reader", "size")
 
     def __init__(self, memory_bytes: int | None) -> None:
         self._memory_bytes = memory_bytes
         self._memory = bytearray()
-        self._file: BinaryIO | None = None
+        # Unbuffered: what has been written is in the file, or the write has failed.
+        self._file: io.FileIO | None = None
+        self._reader: BinaryIO | None = None
         self.size = 0
 
     def write(self, piece: bytes | memoryview) -> None:
@@ -42,19 +44,22 @@ class Spool:
 
     def read(self) -> bytes:
         """All of the content."""
-        if self._file is None:
-            return bytes(self._memory)
-        self._file.seek(0)
-        return self._file.read()
+        return bytes(self._memory) if self._file is None else self.open().read()
 
     def open(self) -> BinaryIO:
-        """The content as a binary file, positioned at its start."""
-        if self._file is None:
-            return io.BytesIO(bytes(self._memory))
-        self._file.seek(0)
-        return self._file
+        """The content as a binary file, positioned at its start: one file, however often.
+
+        It is buffered, so that reading line by line does not cost a system call an octet.
+        """
+        if self._reader is None or self._reader.closed:
+            file = self._file
+            self._reader = io.BytesIO(self._memory) if file is None else io.BufferedReader(file)
+        self._reader.seek(0)
+        return self._reader
 
     def close(self) -> None:
         """Give back the temporary file."""
+        if self._reader is not None:
+            self._reader.close()
         if self._file is not None:
             self._file.close()

@@ -22,7 +22,7 @@ PACKAGE = Path(fastraw.__file__).parent
 # `engine` and `apps` from each other.
 FLOORS = (
     *("errors", "limits", "faults", "headers", "fields", "file", "_parse_py", "_parse", "parse"),
-    *("spool",),
+    *("spool", "cookies", "jsoncontent", "parameters", "forms", "multipart"),
     *("request", "response", "route", "body", "encode", "engine", "server", "apps", "", "__main__"),
 )
 MESSAGES = FLOORS[: FLOORS.index("engine")]

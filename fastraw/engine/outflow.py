@@ -133,11 +133,13 @@ class Outflow(Intake):
         if self.spool is not None:
             self.spool.close()
             self.spool = None
+        request.close()
         if self.service.logging and request.began:
             _access.info(
-                '%s "%s %s %s" %d %d %.1f',
-                client_name(self.client), request.method, request.target, request.version,
+                '%s "%s %s %s" %d %d %.1f%s',
+                client_name(request.client), request.method, request.target, request.version,
                 *request.answered, (monotonic() - request.began) * 1000,
+                request.id and f" {request.id}",
             )  # fmt: skip
 
     # A streamed answer.

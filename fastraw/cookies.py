@@ -1,0 +1,152 @@
+"""Cookies (RFC 6265): lenient with what comes, strict with what is sent.
+
+Cookie field   -> parse_cookies  -> name: value
+set_cookie(..) -> format_cookie  -> Set-Cookie field
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import formatdate
+from typing import Final, Literal
+
+SameSite = Literal["Strict", "Lax", "None"]
+
+# What browsers take; they drop a longer cookie without a word (RFC 6265bis section 5.7).
+MAX_COOKIE_BYTES: Final = 4096
+MAX_ATTRIBUTE_BYTES: Final = 1024
+
+# RFC 6265 section 4.1.1: cookie-name is a token; cookie-value is cookie-octets, perhaps quoted.
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_OCTETS = r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"
+_VALUE = re.compile(rf'{_OCTETS}|"{_OCTETS}"').fullmatch
+_PATH = re.compile(r"/[\x20-\x3a\x3c-\x7e]*").fullmatch
+_DOMAIN = re.compile(r"\.?[0-9A-Za-z](?:[0-9A-Za-z\-.]*[0-9A-Za-z])?").fullmatch
+
+
+def parse_cookies(fields: Iterable[str]) -> dict[str, str]:
+    """The cookies of all Cookie fields; see Request.cookies."""
+    cookies: dict[str, str] = {}
+    for field in fields:
+        for pair in field.split(";"):
+            name, equals, value = pair.partition("=")
+            name, value = name.strip(" \t"), value.strip(" \t")
+            if not equals or not name:
+                continue
+            if len(value) >= 2 and value[0] == value[-1] == '"':
+                value = value[1:-1]
+            cookies.setdefault(_decoded(name), _decoded(value))
+    return cookies
+
+
+def _decoded(text: str) -> str:
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return text
+
+
+@dataclass(frozen=True)
+class CookieScope:
+    """Where and how a browser keeps a cookie: the attributes that are not about its time.
+
+    Raises ValueError, naming the attribute, for what no browser would take.
+    """
+
+    path: str | None
+    domain: str | None
+    secure: bool
+    http_only: bool
+    same_site: SameSite | None
+    partitioned: bool
+
+    def __post_init__(self) -> None:
+        if self.path is not None and not _PATH(self.path):
+            raise ValueError(f"path must be ASCII, begin with / and have no ;, not {self.path!r}")
+        if self.domain is not None and not _DOMAIN(self.domain):
+            raise ValueError(f"domain must be a host name in ASCII, not {self.domain!r}")
+        for name, value in (("path", self.path), ("domain", self.domain)):
+            if value is not None and len(value) > MAX_ATTRIBUTE_BYTES:
+                raise ValueError(f"{name} must not be longer than {MAX_ATTRIBUTE_BYTES} octets")
+        if self.same_site not in ("Strict", "Lax", "None", None):
+            raise ValueError(f"same_site must be Strict, Lax or None, not {self.same_site!r}")
+        if self.same_site == "None" and not self.secure:
+            raise ValueError("same_site 'None' needs secure=True")
+        if self.partitioned and not self.secure:
+            raise ValueError("partitioned needs secure=True")
+
+    def check_prefix(self, name: str) -> None:
+        """ValueError when the name promises what the attributes do not keep (RFC 6265bis 4.1.3).
+
+        Browsers compare the prefixes without regard to case.
+        """
+        key = name.lower()
+        if key.startswith(("__secure-", "__host-")) and not self.secure:
+            raise ValueError(f"name {name!r} needs secure=True")
+        if key.startswith("__host-") and (self.path != "/" or self.domain is not None):
+            raise ValueError(f"name {name!r} needs path='/' and no domain")
+
+    def attributes(self) -> list[str]:
+        found = []
+        if self.path is not None:
+            found.append(f"Path={self.path}")
+        if self.domain is not None:
+            found.append(f"Domain={self.domain}")
+        if self.secure:
+            found.append("Secure")
+        if self.http_only:
+            found.append("HttpOnly")
+        if self.same_site is not None:
+            found.append(f"SameSite={self.same_site}")
+        if self.partitioned:
+            found.append("Partitioned")
+        return found
+
+
+def format_cookie(
+    name: str,
+    value: str,
+    scope: CookieScope,
+    max_age_seconds: int | None = None,
+    expires: datetime | float | None = None,
+) -> str:
+    """The value of a Set-Cookie field; ValueError, naming the argument, for what is not allowed."""
+    if not isinstance(name, str) or not _NAME(name):
+        raise ValueError(f"name must be a token (RFC 6265 section 4.1.1), not {name!r}")
+    if not isinstance(value, str) or not _VALUE(value):
+        raise ValueError(
+            "value must be printable ASCII without space, quote, comma, semicolon or backslash "
+            f"(RFC 6265 section 4.1.1; urllib.parse.quote gives such text), not {value!r}"
+        )
+    if len(name) + len(value) > MAX_COOKIE_BYTES:
+        raise ValueError(f"value and name must not have more than {MAX_COOKIE_BYTES} octets")
+    scope.check_prefix(name)
+    parts = [f"{name}={value}"]
+    if expires is not None:
+        parts.append(f"Expires={_fixdate(expires)}")
+    if max_age_seconds is not None:
+        if type(max_age_seconds) is not int:
+            raise ValueError(f"max_age_seconds must be an integer, not {max_age_seconds!r}")
+        parts.append(f"Max-Age={max_age_seconds}")
+    return "; ".join(parts + scope.attributes())
+
+
+def _fixdate(moment: datetime | float) -> str:
+    """IMF-fixdate (RFC 9110 section 5.6.7)."""
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise ValueError(f"expires must have a time zone, not {moment!r}")
+        moment = moment.timestamp()
+    elif isinstance(moment, bool) or not isinstance(moment, (int, float)):
+        raise ValueError(f"expires must be a datetime or seconds since 1970, not {moment!r}")
+    try:
+        return formatdate(moment, usegmt=True)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(
+            f"expires must be a moment in the years 1 to 9999, not {moment!r}"
+        ) from None
