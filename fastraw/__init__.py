@@ -1,5 +1,8 @@
 """fastraw: an HTTP/1.1 server for Python code that blocks and runs on threads."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .errors import BindError, ClientDisconnected, FastrawError, HTTPError, ParseError
 from .headers import Headers
 from .limits import Limits, Timeouts
@@ -8,10 +11,14 @@ from .request import Request
 from .response import Response
 from .server import FastServer, Stats, StopReport
 
+if TYPE_CHECKING:
+    from .engine.tls import TLS
+
 __version__ = "0.1.0"
 
 __all__ = [
     "IMPLEMENTATION",
+    "TLS",
     "BindError",
     "ClientDisconnected",
     "FastServer",
@@ -28,3 +35,13 @@ __all__ = [
     "Timeouts",
     "parse_head",
 ]
+
+# What takes long to import, and is not always needed.
+_LATER = {"TLS": ".engine.tls"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name], __name__), name)
+    return value

@@ -31,6 +31,7 @@ class Peer(Protocol):
     @property
     def scheme(self) -> str: ...
     def disconnected(self) -> bool: ...
+    def peer_certificate(self) -> dict[str, Any] | None: ...
     def now(self) -> float: ...
     def upgrade(
         self, request: Request, protocol: str, fields: HeaderFields
@@ -273,6 +274,12 @@ class Request:
     def scheme(self) -> str:
         """`http`, or `https` over TLS."""
         return self._peer.scheme
+
+    @property
+    def peer_certificate(self) -> dict[str, Any] | None:
+        """The certificate that the client has shown over TLS, verified, in the form of
+        ssl.SSLSocket.getpeercert; None without one."""
+        return self._peer.peer_certificate()
 
     @property
     def state(self) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .engine.clients import Address
-from .engine.connection import Connection, adopt
+from .engine.connection import Connect, Connection, adopt
 from .engine.listener import Listener, listen
 from .engine.poller import default_poller
 from .engine.scheduler import Scheduler
@@ -24,6 +25,11 @@ from .engine.task import NEVER, Task
 from .limits import Limits, Timeouts
 from .request import Request
 from .route import Handler
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from .engine.tls import TLS, Certificates
 
 try:
     import resource
@@ -79,6 +85,7 @@ class FastServer:
         fd: descriptor of a bound stream socket, in place of the others.
         workers: handlers that may block at once; by default as ThreadPoolExecutor chooses.
         limits, timeouts: what a client may send, and how long it may take.
+        tls: certificates, to serve HTTPS; None serves HTTP.
 
     Raises:
         TypeError, ValueError: an argument is not what it must be; the message says which.
@@ -95,6 +102,7 @@ class FastServer:
         workers: int | None = None,
         limits: Limits = Limits(),
         timeouts: Timeouts = Timeouts(),
+        tls: TLS | SSLContext | None = None,
     ) -> None:
         _check("handler", callable(handler), "callable", handler)
         _check("host", isinstance(host, str), "a str", host)
@@ -114,6 +122,7 @@ class FastServer:
         # The default of ThreadPoolExecutor: enough for handlers that wait for something else.
         self._workers = workers or min(32, (os.cpu_count() or 1) + 4)
         self._limits, self._timeouts = limits, timeouts
+        self._tls = tls
         # Start and stop exclude each other; `_running` is None between them.
         self._lock = threading.Lock()
         self._running: _Running | None = None
@@ -122,14 +131,16 @@ class FastServer:
     def start(self) -> None:
         """Bind, listen, start the threads, and return.
 
-        Raises BindError when the address cannot be had, RuntimeError when the server runs.
+        Raises BindError when the address cannot be had, RuntimeError when the server runs,
+        ValueError when the certificates cannot be used.
         """
         with self._lock:
             if self._running is not None:
                 raise RuntimeError("the server is running already")
+            certificates = None if self._tls is None else _certificates(self._tls)
             listener = listen(self._host, self._port, self._uds, self._fd)
             self._running = _Running(
-                listener, self._handler, self._workers, self._limits, self._timeouts
+                listener, self._handler, self._workers, self._limits, self._timeouts, certificates
             )
             self._stopped.clear()
 
@@ -216,7 +227,20 @@ class FastServer:
             return f"http+unix://{quote(address, safe='')}"
         host, port = address
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def reload_tls(self) -> bool:
+        """Read the certificates again; connections from now on get the new ones.
+
+        Returns whether they are in use: when something is wrong with them, that is logged and the
+        old ones stay. Raises RuntimeError when the server does not run, or has no files of
+        certificates. (A changed file is read again without this.)
+        """
+        certificates = self._must_run().certificates
+        if certificates is None:
+            raise RuntimeError("the server does not speak TLS")
+        return certificates.reload()
 
     def stats(self) -> Stats:
         """What the server is doing now; all zeros when it does not run."""
@@ -246,6 +270,7 @@ class _Running:
         workers: int,
         limits: Limits,
         timeouts: Timeouts,
+        certificates: Certificates | None,
     ) -> None:
         self._closed = threading.Event()
         name = listener.getsockname()
@@ -262,7 +287,14 @@ class _Running:
             workers=workers,
             queue_seconds=timeouts.queue_seconds,
         )
-        self._listener = Listener(listener, partial(adopt, service=service), service)
+        self.certificates = certificates
+        connect: Connect = Connection
+        if certificates is not None:
+            service.scheme = "https"
+            module = import_module(".engine.tls_connection", __package__)
+            connect = partial(module.TLSConnection, certificates=certificates)
+        accepted = partial(adopt, service=service, connect=connect)
+        self._listener = Listener(listener, accepted, service)
         service.listeners = 1
         self.scheduler.add(self._listener)
         self.scheduler.start()
@@ -309,6 +341,12 @@ class _Running:
     def _connections(self) -> list[Connection]:
         tasks = [*list(self.service.tasks.values()), *list(self.service.upgraded)]
         return [task for task in tasks if isinstance(task, Connection)]
+
+
+def _certificates(tls: TLS | SSLContext) -> Certificates:
+    """Imported when it is needed: loading OpenSSL takes longer than all the rest."""
+    found: Certificates = import_module(".engine.tls", __package__).Certificates(tls)
+    return found
 
 
 def _affordable(connections: int | None) -> int | None:

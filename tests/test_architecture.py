@@ -40,7 +40,7 @@ HEAVY = frozenset(
 PUBLIC = (
     *("BindError", "ClientDisconnected", "FastServer", "FastrawError", "HTTPError", "Head"),
     *("Headers", "IMPLEMENTATION", "Limits", "ParseError", "Request", "Response", "Stats"),
-    *("StopReport", "Timeouts", "parse_head"),
+    *("StopReport", "TLS", "Timeouts", "parse_head"),
 )
 
 
@@ -174,6 +174,7 @@ def test_public_signatures() -> None:
         ("workers", None),
         ("limits", fastraw.Limits()),
         ("timeouts", fastraw.Timeouts()),
+        ("tls", None),
     ]
     assert next(iter(server.parameters)) == "handler"
     response = inspect.signature(fastraw.Response)

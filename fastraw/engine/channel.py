@@ -81,6 +81,9 @@ class Channel(Task):
     def now(self) -> float:
         return monotonic()
 
+    def peer_certificate(self) -> dict[str, object] | None:
+        return None
+
     # Sending.
 
     def send_some(self, out: bytes | memoryview | FileSlice) -> int:

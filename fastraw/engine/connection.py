@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from ..encode import closes, encode, encode_error, encode_ordinary, encode_switch
@@ -227,6 +228,9 @@ class Connection(Outflow):
             self.sock.shutdown(socket.SHUT_RDWR)
 
 
+Connect = Callable[[socket.socket, Address, Service], Connection]
+
+
 def _skippable(stream: BodyStream) -> bool:
     """Whether what the handler left unread can be read over, to keep the connection."""
     if stream.decoder.done:
@@ -241,9 +245,11 @@ def content_bytes(message: bytes) -> int:
     return len(message) - message.index(b"\r\n\r\n") - 4
 
 
-def adopt(sock: socket.socket, client: Address, service: Service) -> None:
+def adopt(
+    sock: socket.socket, client: Address, service: Service, connect: Connect = Connection
+) -> None:
     """Take over an accepted socket, or tell the client that there are too many."""
-    connection = Connection(sock, client, service)
+    connection = connect(sock, client, service)
     limit = service.limits.connections
     excess = -1 if limit is None else service.connections() - limit
     connection.counted = service.clients.enter(client)

@@ -1,0 +1,127 @@
+"""A connection that speaks TLS: the handshake comes before the first request.
+
+ready -> handshake -> ... -> READING: from here on a Connection like any other  (tls_socket.py)
+      -> plain HTTP: told so, closed
+      -> a fault: closed
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+
+from ..errors import HTTPError
+from ..request import Request
+from .channel import READING
+from .clients import Address
+from .connection import Connection
+from .poller import HANGUP, READABLE, WRITABLE
+from .service import Service
+from .tls import Certificates
+from .tls_socket import PlainHTTP, TLSSocket
+
+# One more phase beside those of a channel.
+HANDSHAKE = 100
+
+_error = logging.getLogger("fastraw.error")
+
+
+class TLSConnection(Connection):
+    """A client's connection over TLS. `refusal` is what it is told after the handshake, in place
+    of answers."""
+
+    __slots__ = ("refusal",)
+
+    def __init__(
+        self, sock: socket.socket, client: Address, service: Service, certificates: Certificates
+    ) -> None:
+        deadlines = service.deadlines
+        tls = TLSSocket(sock, certificates.context(deadlines.now))
+        super().__init__(tls, client, service)
+        tls.belongs_to(self)
+        self.phase = HANDSHAKE
+        self.deadline = deadlines.handshake
+        self.refusal: HTTPError | None = None
+
+    can_sendfile = False
+
+    def go_on(self, mask: int) -> Request | None:
+        """An event in another phase than READING."""
+        sock = self.sock
+        if self.phase != HANDSHAKE or not isinstance(sock, TLSSocket):
+            return super().go_on(mask)
+        try:
+            more = sock.handshake()
+        except BlockingIOError:
+            self.let_go(WRITABLE if sock.has_unsent else READABLE)
+            return None
+        except PlainHTTP as found:
+            self._answer_plainly(sock, found.octets)
+            return None
+        except OSError as error:
+            _error.debug("TLS handshake with %s: %s", self.client, error)
+            self.sock = sock.bare()
+            self.close_gently()  # a reset might overtake the alert that says what was wrong
+            return None
+        self.phase = READING
+        self.deadline = self.service.deadlines.idle
+        if self.refusal is not None:
+            self.refuse(self.refusal)
+        elif more or mask & HANGUP:
+            return self.ready(mask | READABLE)
+        else:
+            self.let_go()
+        return None
+
+    def _answer_plainly(self, sock: TLSSocket, octets: bytes) -> None:
+        self.sock = sock.bare()
+        self.phase = READING
+        error = HTTPError(400, "This port speaks TLS: its addresses begin with https.")
+        self.refuse(error, "HEAD" if octets.startswith(b"HEAD ") else "")
+
+    def refuse(self, error: HTTPError, method: str = "") -> None:
+        """Answer with an error and close; during the handshake, after it."""
+        if self.phase == HANDSHAKE:
+            self.refusal = error
+            self.let_go()
+        else:
+            super().refuse(error, method)
+
+    def let_go(self, mask: int = READABLE) -> None:
+        """Give up the connection until it is READABLE or WRITABLE as `mask` says."""
+        sock = self.sock
+        if isinstance(sock, TLSSocket) and sock.must_read:
+            mask = READABLE
+        super().let_go(mask)
+
+    def drain(self) -> None:
+        """The server stops: close unless a request is under way."""
+        if self.phase == HANDSHAKE:
+            self.close()
+        else:
+            super().drain()
+
+    def abort(self) -> None:
+        """Close with a reset."""
+        if isinstance(self.sock, TLSSocket):
+            self.sock.forsake()
+        super().abort()
+
+    # What a request sees of its connection.
+
+    def disconnected(self) -> bool:
+        """Whether the client has closed its side.
+
+        Octets of TLS, its own goodbye among them, may wait to be read, and hide the end of the
+        stream from a look at the first one; the system knows about it all the same.
+        """
+        if not hasattr(select, "POLLRDHUP"):
+            return super().disconnected()
+        poll = select.poll()
+        poll.register(self.sock, select.POLLRDHUP)
+        return bool(poll.poll(0))
+
+    def peer_certificate(self) -> dict[str, object] | None:
+        """The client's certificate, None without one."""
+        return self.sock.peer_certificate() if isinstance(self.sock, TLSSocket) else None

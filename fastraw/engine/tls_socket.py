@@ -1,0 +1,344 @@
+"""TLSSocket: a non-blocking socket whose octets are encrypted, as a connection uses sockets.
+
+    recv:  socket -> records -> _incoming -> SSLObject -> octets
+    send:  octets -> SSLObject -> _outgoing -> records -> socket
+
+OpenSSL works on memory and the system calls are ours, for three reasons: a request costs one recv
+(on a socket, OpenSSL reads the header of a record and the rest of it by itself, and once more to
+find that there is nothing else); it is known when the socket is drained, which edge-triggered
+events ask for; and no read has to wait for a write, nor a write for a read.
+
+1. `recv` gives less than asked only when nothing more has come. When the end has come behind what
+   it gives, it has the connection look again, since no event will tell.
+2. `send` says that an octet is gone when the records that hold it are in the socket. What is
+   encrypted and did not fit is kept; the caller comes again with the same octets.
+3. A good end is said (close_notify, RFC 8446 section 6.1): without it a client must take the
+   answer for cut off. So nothing is said after a fault, or while octets are unsent.
+4. One thread at a time, the owner of the connection, uses it; but `shutdown` of both directions
+   is for any thread, and leaves TLS alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from typing import Any, Protocol
+
+# What comes first is a ClientHello of a few hundred octets, then a little more.
+HANDSHAKE_READ_BYTES = 16 * 1024
+# Read beside the octets asked for, so that the records that hold them come with one call: a
+# record adds 22 octets in TLS 1.3, 29 in TLS 1.2 with the ciphers in use.
+OVERHEAD_BYTES = 512
+# Encrypted at once, and kept beside the octets themselves for a client that is slow.
+WRITE_BYTES = 64 * 1024
+# Unsent replies to what a peer asks of TLS itself (new keys); beyond it the peer is cut off.
+REPLY_BYTES = 16 * 1024
+
+_recv = socket.socket.recv
+_send = socket.socket.send
+
+
+class PlainHTTP(Exception):
+    """The client does not speak TLS; it sent these octets."""
+
+    def __init__(self, octets: bytes) -> None:
+        super().__init__(octets)
+        self.octets = octets
+
+
+class Owner(Protocol):
+    """Who looks again, after letting go, if this is True."""
+
+    stirred: bool
+
+
+class TLSSocket(socket.socket):
+    """Takes over the descriptor of `sock`. `owner` is stirred until `close`."""
+
+    __slots__ = (
+        "_begun", "_ended", "_gone_bytes", "_held", "_incoming", "_may_say_all", "_outgoing",
+        "_owed_bytes", "_owner", "_parting", "_tls", "_unsent", "must_read",
+    )  # fmt: skip
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        self.setblocking(False)
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._owner: Owner | None = None
+        self._begun = False
+        # Whether OpenSSL may have something that it was not asked for.
+        self._held = False
+        self._ended = False
+        self._may_say_all = False
+        self._parting = False
+        self._unsent = memoryview(b"")
+        # Octets in `_unsent`, and octets that have gone since the caller was last told.
+        self._owed_bytes = 0
+        self._gone_bytes = 0
+        self.must_read = False
+        """Nothing can be sent before the peer has sent something (a renegotiation)."""
+
+    def belongs_to(self, owner: Owner) -> None:
+        """Whom to stir, until `close`."""
+        self._owner = owner
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether records wait for room in the socket."""
+        return bool(self._unsent)
+
+    # The handshake.
+
+    def handshake(self) -> bool:
+        """Go on with it. When it is done: whether more has come behind it, or may have.
+
+        Raises BlockingIOError while the client's next part is missing, or the client does not
+        take ours; PlainHTTP when what comes first is a letter; OSError when it has failed.
+        """
+        if self._unsent and not self._flush():
+            raise BlockingIOError
+        while True:
+            octets = _recv(self, HANDSHAKE_READ_BYTES)
+            if not octets:
+                raise ConnectionError("the client left during the handshake")
+            # A record of TLS begins with its type, 20 to 23 (RFC 8446 section 5.1).
+            if not self._begun and octets[:1].isalpha():
+                raise PlainHTTP(octets)
+            self._begun = True
+            self._incoming.write(octets)
+            if self._shake():
+                self._may_say_all = True
+                self._held = self._incoming.pending > 0
+                return self._held or len(octets) == HANDSHAKE_READ_BYTES
+
+    def _shake(self) -> bool:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self._reply()  # a fault is told, too
+        return True
+
+    # Receiving.
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Up to `size` octets; empty at the end. Raises BlockingIOError when there are none."""
+        if self._parting:
+            return self._discard(size)
+        pieces: list[bytes] = []
+        asked = size + OVERHEAD_BYTES
+        drained = False
+        while True:
+            while self._held:
+                piece = self._decrypt(size)
+                if piece:
+                    pieces.append(piece)
+                    size -= len(piece)
+                    if not size:
+                        return b"".join(pieces)
+            if drained or self._ended:
+                break
+            try:
+                octets = _recv(self, asked)
+            except BlockingIOError:
+                break
+            if octets:
+                self._incoming.write(octets)
+                self._held = True
+                drained = len(octets) < asked
+            else:
+                self._ended = True
+        if self._ended:
+            if pieces:
+                self._stir()
+        elif not pieces:
+            raise BlockingIOError
+        return b"".join(pieces)
+
+    def _decrypt(self, size: int) -> bytes:
+        """Octets of one record; none when a record is not complete, or at the end."""
+        try:
+            piece = self._tls.read(size)
+            self._ended = not piece  # close_notify
+        except ssl.SSLWantReadError:
+            self._held = False
+            return b""
+        except ssl.SSLZeroReturnError:
+            piece = b""
+            self._ended = True
+        except ssl.SSLError:
+            self._may_say_all = False
+            raise
+        finally:
+            if self._outgoing.pending:
+                self._reply()
+        self._held = len(piece) == size or self._incoming.pending > 0
+        self._held = self._held and not self._ended
+        return piece
+
+    def _stir(self) -> None:
+        if self._owner is not None:
+            self._owner.stirred = True
+
+    def _reply(self) -> None:
+        """Send what TLS itself has to say, and keep what does not fit."""
+        self._unsent = memoryview(bytes(self._unsent) + self._outgoing.read())
+        if not self._flush() and len(self._unsent) > WRITE_BYTES + REPLY_BYTES:
+            raise ConnectionError("the client asks for answers that it does not take")
+
+    # Sending.
+
+    def send(self, octets: bytes | memoryview, flags: int = 0) -> int:  # type: ignore[override]
+        """How many of `octets` have gone; fewer than there are when the socket is full.
+
+        Raises BlockingIOError when it is none of them.
+        """
+        if self._unsent or self._gone_bytes or len(octets) > WRITE_BYTES:
+            return self._send_on(memoryview(octets))
+        if not octets:
+            return 0
+        count = self._encrypt(octets)
+        return count if self._sent_records(count) else self._report(0)
+
+    def _send_on(self, octets: memoryview) -> int:
+        """The same, in portions, after what is left of an earlier one."""
+        self._flush()
+        gone = min(self._gone_bytes, len(octets))
+        self._gone_bytes -= gone
+        while not self._unsent and gone < len(octets):
+            try:
+                count = self._encrypt(octets[gone : gone + WRITE_BYTES])
+            except BlockingIOError:
+                break
+            if not self._sent_records(count):
+                return self._report(gone)
+            gone += count
+        if not gone and octets:
+            raise BlockingIOError
+        return gone
+
+    def _encrypt(self, octets: bytes | memoryview) -> int:
+        try:
+            return self._tls.write(octets)
+        except ssl.SSLWantReadError:
+            return self._renegotiate(octets)
+
+    def _sent_records(self, count: int) -> bool:
+        """Send the records of `count` octets; whether all of them have gone."""
+        records = self._outgoing.read()
+        self._owed_bytes = count
+        if self._unsent:  # a reply, which comes first
+            self._unsent = memoryview(bytes(self._unsent) + records)
+            return False
+        try:
+            sent = _send(self, records)
+        except BlockingIOError:
+            sent = 0
+        if sent == len(records):
+            self._owed_bytes = 0
+            return True
+        self._unsent = memoryview(records)
+        self._went(sent)
+        return False
+
+    def _report(self, gone: int) -> int:
+        """`gone` octets, and those that have gone of a portion that did not fit."""
+        gone += self._gone_bytes
+        self._gone_bytes = 0
+        if not gone:
+            raise BlockingIOError
+        return gone
+
+    def sendall(self, octets: Any, flags: int = 0) -> None:
+        """Only for a socket that blocks."""
+        left = memoryview(octets).cast("B")
+        while left:
+            left = left[self.send(left) :]
+
+    def _flush(self) -> bool:
+        """Send what is kept; whether that was all."""
+        if self._unsent:
+            try:
+                self._went(_send(self, self._unsent))
+            except BlockingIOError:
+                return False
+        return not self._unsent
+
+    def _went(self, sent: int) -> None:
+        """`sent` octets of `_unsent` have gone, and with them as large a part of what is owed;
+        the last octet of that not before the last record."""
+        gone = self._owed_bytes * sent // len(self._unsent)
+        self._owed_bytes -= gone
+        self._gone_bytes += gone
+        self._unsent = self._unsent[sent:]
+
+    def _renegotiate(self, octets: bytes | memoryview) -> int:
+        """The peer has begun a new handshake, as a context of the program's own may allow: its
+        next part comes before our octets."""
+        self.must_read = True
+        while True:
+            self._reply()
+            received = _recv(self, HANDSHAKE_READ_BYTES)
+            if not received:
+                raise ConnectionError("the client left during a renegotiation")
+            self._incoming.write(received)
+            self._held = True
+            self._stir()
+            with contextlib.suppress(ssl.SSLWantReadError):
+                count = self._tls.write(octets)
+                self.must_read = False
+                return count
+
+    # The end.
+
+    def shutdown(self, how: int) -> None:
+        """Say that nothing more will be sent, and shut down; waits for no answer."""
+        if how == socket.SHUT_WR:
+            self._part()
+            self._parting = True
+            if self._unsent:
+                return  # when the rest has gone
+        super().shutdown(how)
+
+    def close(self) -> None:
+        """Say that this was all, if that is so, and close."""
+        with contextlib.suppress(OSError):
+            self._part()
+        self._owner = None
+        super().close()
+
+    def forsake(self) -> None:
+        """There is more that will not be sent: `close` must not sound like an end."""
+        self._may_say_all = False
+
+    def bare(self) -> socket.socket:
+        """The socket without TLS; this object is closed then."""
+        self._owner = None
+        sock = socket.socket(self.family, self.type, self.proto, fileno=self.detach())
+        sock.setblocking(False)
+        return sock
+
+    def _part(self) -> None:
+        """close_notify, once, when all that was said before has gone."""
+        if self._may_say_all and not self._unsent:
+            self._may_say_all = False
+            # It waits for the peer's by saying that it wants to read, or finds what came unread.
+            with contextlib.suppress(ssl.SSLError):
+                self._tls.unwrap()
+            self._reply()
+
+    def _discard(self, size: int) -> bytes:
+        """What still comes, for nobody: as it is, since it costs less."""
+        if self._unsent and self._flush():
+            super().shutdown(socket.SHUT_WR)
+        return _recv(self, size)
+
+    # What is known of the peer.
+
+    def peer_certificate(self) -> dict[str, Any] | None:
+        """Of a client that has shown one, and been believed: see ssl.SSLSocket.getpeercert."""
+        return self._tls.getpeercert() or None
