@@ -1,0 +1,146 @@
+"""RawClient over TLS, with each octet on the wire at hand.
+
+    with TLSClient(server.address, authority.client()) as client:
+        client.send(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+        assert client.response().status == 200
+
+It is as strict about the end: one that is not said (close_notify, RFC 8446 section 6.1) is a
+BadResponse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import trustme
+
+from fastraw import TLS
+from tests.raw_client import PATIENCE_SECONDS, BadResponse, RawClient
+
+NAME = "localhost"
+
+Cut = Callable[[bytes], list[bytes]]
+
+
+def at_once(octets: bytes) -> list[bytes]:
+    return [octets]
+
+
+def one_by_one(octets: bytes) -> list[bytes]:
+    return [octets[at : at + 1] for at in range(len(octets))]
+
+
+class Authority:
+    """Issues certificates into `folder`, and knows who trusts them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ca = trustme.CA()
+        self.file = folder / "ca.pem"
+        self._ca.cert_pem.write_to_path(self.file)
+
+    def issue(self, *names: str, stem: str = "") -> tuple[Path, Path]:
+        """(certificate, key) for `names`, in files that are written anew."""
+        leaf = self._ca.issue_cert(*names)
+        stem = stem or names[0].replace("*", "any")
+        cert, key = self.folder / f"{stem}.pem", self.folder / f"{stem}.key"
+        cert.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
+        key.write_bytes(leaf.private_key_pem.bytes())
+        return cert, key
+
+    def tls(self, **settings: object) -> TLS:
+        """What a server for this machine needs."""
+        return TLS(*self.issue(NAME, "127.0.0.1", "::1"), **settings)
+
+    def client(self, *certificate: Path) -> ssl.SSLContext:
+        """A client's context that trusts this authority, and shows a certificate if asked."""
+        context = ssl.create_default_context(cafile=self.file)
+        context.set_alpn_protocols(["http/1.1"])
+        if certificate:
+            context.load_cert_chain(*certificate)
+        return context
+
+
+class TLSClient(RawClient):
+    """One connection; `cut` says in which pieces the handshake is sent."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        context: ssl.SSLContext,
+        name: str = NAME,
+        cut: Cut = at_once,
+        timeout: float = PATIENCE_SECONDS,
+        receive_buffer_bytes: int | None = None,
+    ) -> None:
+        super().__init__(address, timeout)
+        if receive_buffer_bytes is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        self.tls = TLSClientSocket(self.sock, context, name)
+        try:
+            self.tls.handshake(cut)
+        except BaseException:
+            self.sock.close()
+            raise
+        self.sock = self.tls  # type: ignore[assignment]
+
+
+class TLSClientSocket:
+    """The client's side, blocking, with the TLS in memory."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str) -> None:
+        self.raw = sock
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self.getsockname = sock.getsockname
+        self.settimeout = sock.settimeout
+
+    def handshake(self, cut: Cut = at_once) -> None:
+        while True:
+            try:
+                self.object.do_handshake()
+                return
+            except ssl.SSLWantReadError:
+                pass
+            finally:
+                for piece in cut(self._outgoing.read()):
+                    self.raw.sendall(piece)
+            self._receive()
+
+    def records(self, octets: bytes) -> bytes:
+        """The octets encrypted, and not sent."""
+        self.object.write(octets)
+        return self._outgoing.read()
+
+    def sendall(self, octets: bytes) -> None:
+        self.raw.sendall(self.records(octets))
+
+    def recv(self, size: int) -> bytes:
+        while True:
+            try:
+                return self.object.read(size)
+            except ssl.SSLZeroReturnError:
+                return b""
+            except ssl.SSLWantReadError:
+                self._receive()
+
+    def _receive(self) -> None:
+        octets = self.raw.recv(65536)
+        if not octets:
+            raise BadResponse("the connection ended without close_notify")
+        self._incoming.write(octets)
+
+    def shutdown(self, how: int) -> None:
+        """Half: say that nothing more will be sent, and go on reading."""
+        assert how == socket.SHUT_WR
+        with contextlib.suppress(ssl.SSLError):
+            self.object.unwrap()
+        self.raw.sendall(self._outgoing.read())
+        self.raw.shutdown(how)
+
+    def close(self) -> None:
+        self.raw.close()
