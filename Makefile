@@ -40,7 +40,7 @@ lint: $(EXTENSION) $(VENV)/.extra-dev
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
-	$(VENV)/bin/cython-lint fastraw/*.pyx
+	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint fastraw/*.pyx
 
 format: $(VENV)/.extra-dev
 	$(RUN) -m ruff check --fix
