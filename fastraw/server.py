@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -35,6 +36,8 @@ try:
     import resource
 except ImportError:  # Windows has no limit on descriptors to ask for
     resource = None  # type: ignore[assignment]
+
+_error = logging.getLogger("fastraw.error")
 
 # Descriptors that connections must leave to the rest of the process.
 SPARE_DESCRIPTORS = 64
@@ -139,9 +142,15 @@ class FastServer:
                 raise RuntimeError("the server is running already")
             certificates = None if self._tls is None else _certificates(self._tls)
             listener = listen(self._host, self._port, self._uds, self._fd)
-            self._running = _Running(
-                listener, self._handler, self._workers, self._limits, self._timeouts, certificates
-            )
+            try:
+                self._running = _Running(
+                    listener, self._handler, self._workers, self._limits, self._timeouts,
+                    certificates,
+                )  # fmt: skip
+            except BaseException:
+                listener.close()
+                self._remove_path()
+                raise
             self._stopped.clear()
 
     def stop(self, timeout: float | None = 10.0) -> StopReport:
@@ -163,6 +172,8 @@ class FastServer:
             if running is None:
                 return StopReport(0, 0, 0)
             try:
+                # While we still listen: another server may take over a path that nobody answers.
+                self._remove_path()
                 return running.stop(timeout, inside)
             finally:
                 self._running = None
@@ -253,6 +264,11 @@ class FastServer:
             scheduler.served(),
         )  # fmt: skip
 
+    def _remove_path(self) -> None:
+        if self._uds is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._uds)
+
     def _must_run(self) -> _Running:
         running = self._running
         if running is None:
@@ -281,8 +297,8 @@ class _Running:
         self.scheduler = service.scheduler = Scheduler(
             default_poller(),
             tasks,
-            route=getattr(handler, "route_key", _route_key),
-            control=lambda request: service.route_options(request).control,
+            route=_guarded(getattr(handler, "route_key", _route_key)),
+            control=service.in_control_lane,
             housekeeping=service,
             workers=workers,
             queue_seconds=timeouts.queue_seconds,
@@ -296,20 +312,19 @@ class _Running:
         accepted = partial(adopt, service=service, connect=connect)
         self._listener = Listener(listener, accepted, service)
         service.listeners = 1
+        self._listener.lock.acquire()
         self.scheduler.add(self._listener)
+        self._listener.put_back()
         self.scheduler.start()
 
     def stop(self, timeout: float | None, inside: bool) -> StopReport:
         """See FastServer.stop; `inside` when the caller is one of our workers."""
         service, scheduler = self.service, self.scheduler
         until = NEVER if timeout is None else monotonic() + timeout
-        service.draining = True
+        service.drain()
         self._listener.lock.acquire()  # given soon: a listener lets go when draining
         self._listener.close()
         service.listeners = 0
-        if isinstance(self.address, str) and self.address:
-            with contextlib.suppress(OSError):
-                os.unlink(self.address)
         total = service.connections()
         ours = int(inside)
         self._wait_for_connections(until, ours)
@@ -321,8 +336,7 @@ class _Running:
             scheduler.wake()
             self._wait_for_connections(monotonic() + CUT_SECONDS, ours)
         still_running = scheduler.running()
-        for task in scheduler.stop():
-            task.close()
+        scheduler.stop()
         return StopReport(total - aborted - ours, aborted, still_running)
 
     def _wait_for_connections(self, until: float, ours: int) -> None:
@@ -365,6 +379,23 @@ def _route_key(request: Request) -> Hashable:
     path = request.raw_path
     end = path.find("/", 1)
     return request.method, path if end < 0 else path[:end]
+
+
+def _guarded(route_key: Callable[[Request], Hashable]) -> Callable[[Request], Hashable]:
+    """A handler's `route_key` runs between requests: a fault there must cost none of them."""
+    if route_key is _route_key:
+        return route_key
+
+    def guarded(request: Request) -> Hashable:
+        try:
+            key = route_key(request)
+            hash(key)
+        except Exception:
+            _error.exception("Exception in the route_key of %r", request)
+            return _route_key(request)
+        return key
+
+    return guarded
 
 
 def _check(name: str, good: bool, expected: str, value: object) -> None:

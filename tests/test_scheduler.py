@@ -47,9 +47,11 @@ class Line(Task):
         self.near, self.far = socket.socketpair()
         self.near.setblocking(False)
         super().__init__(self.near.fileno(), scheduler)
+        self.lock.acquire()
         self.calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self.owners = 0
         scheduler.add(self)
+        self.put_back()
 
     def send(self, function: Callable[[], object], route: str = "quick") -> Call:
         call = Call(function, route)

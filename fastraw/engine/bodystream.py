@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any, Protocol
 
 from ..body import ChunkedDecoder, LengthDecoder
+from ..errors import ClientDisconnected
 from ..request import Request
 
 
@@ -26,6 +27,7 @@ class BodyStream(io.RawIOBase):
 
     Attributes:
         wants_continue: the client waits for 100 (Continue), sent when content is first read.
+        failed: a read has raised; where the content ends is not known.
     """
 
     def __init__(
@@ -40,15 +42,22 @@ class BodyStream(io.RawIOBase):
         self.request = request
         self.decoder = decoder
         self.wants_continue = wants_continue
+        self.failed = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while not self._pieces:
+            if self.closed:
+                raise ValueError("the request has been answered; its content is gone")
             if self.decoder.done:
                 return 0
+            if self.failed:
+                raise ClientDisconnected("an earlier read has failed")
+            self.failed = True
             self._source.receive_content(self)
+            self.failed = False
         piece = self._pieces[0]
         size = min(len(piece), len(buffer))
         buffer[:size] = piece[:size]

@@ -194,7 +194,7 @@ class Connection(Outflow):
             self.close()  # nobody waits for an answer
         elif self.phase == READING:
             self.refuse(HTTPError(408, "The request did not arrive in time."))
-        elif self.phase in (BODY, SKIPPING):
+        elif self.phase == BODY:
             self.refuse(HTTPError(408, "The content did not arrive in time."))
         elif self.phase == WRITING:
             self.broken = True
@@ -212,7 +212,7 @@ class Connection(Outflow):
         elif self.phase == PUSHING:
             self.end_push()
         else:
-            self.let_go()
+            self.put_back()
 
     def cut(self) -> None:
         """The time that `stop` gave is over. On the stopping thread, without owning anything: a
@@ -235,6 +235,8 @@ def _skippable(stream: BodyStream) -> bool:
     """Whether what the handler left unread can be read over, to keep the connection."""
     if stream.decoder.done:
         return True
+    if stream.failed:
+        return False  # where its content ends is not known
     if stream.wants_continue:
         return False  # the client may send the content or not: only closing is clear
     return getattr(stream.decoder, "_missing", 0) <= SKIP_BYTES
@@ -259,11 +261,12 @@ def adopt(
     elif not connection.counted:
         error = HTTPError(429, "Too many connections from this address.", headers=[RETRY_AFTER])
     try:
+        connection.lock.acquire()
         if error is None:
             service.scheduler.add(connection)
+            connection.put_back()
             return
         if excess < REFUSED_AT_ONCE:
-            connection.lock.acquire()
             service.scheduler.add(connection)
             connection.refuse(error)
             return

@@ -39,7 +39,8 @@ class Deadlines:
     def __init__(self, timeouts: Timeouts, tasks: Mapping[int, Task]) -> None:
         self._timeouts = timeouts
         self._tasks = tasks
-        self._asked = NEVER
+        # Each is taken out by itself, so that none is lost that is asked for during a sweep.
+        self._asked: list[float] = []
         self._sweeping = threading.Lock()
         self._next_tick = self._next_sweep = 0.0
         self.tick(monotonic())
@@ -57,23 +58,27 @@ class Deadlines:
             self.idle = now + (timeouts.idle_seconds or NEVER)
             self.linger = now + LINGER_SECONDS
             self.date = date_field(time())
-        if now >= self._next_sweep or now >= self._asked:
+        if now >= self._next_sweep or (self._asked and now >= min(self._asked, default=NEVER)):
             self._sweep(now)
 
     def ask(self, seconds: float) -> None:
         """Have the next sweep come in `seconds` at the latest."""
-        self._asked = min(self._asked, monotonic() + seconds)
+        self._asked.append(monotonic() + seconds)
 
     def timeout(self, now: float, connections: int) -> float | None:
         """Seconds until the next sweep; None when there is nothing to sweep."""
-        until = min(self._next_sweep if connections else NEVER, self._asked)
+        until = min(self._asked, default=NEVER)
+        if connections:
+            until = min(until, self._next_sweep)
         return None if until == NEVER else max(0.0, until - now)
 
     def _sweep(self, now: float) -> None:
         if not self._sweeping.acquire(blocking=False):
             return  # another holder is at it
         self._next_sweep = now + SWEEP_SECONDS
-        self._asked = NEVER
+        for asked in list(self._asked):
+            if asked <= now:
+                self._asked.remove(asked)
         try:
             for task in list(self._tasks.values()):
                 # A task whose lock is taken is at work; its owner sets the next deadline.
@@ -81,6 +86,6 @@ class Deadlines:
                     if task.deadline <= now:
                         task.expire()
                     else:
-                        task.let_go()
+                        task.put_back()
         finally:
             self._sweeping.release()

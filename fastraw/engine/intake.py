@@ -162,9 +162,13 @@ class Intake(Channel):
 
     def _begin_content(self, request: Request) -> Request | None:
         head, service, buffer = request.head, self.service, self.buffer
-        options = service.route_options(request)
-        length, limit = head.content_length, options.max_body_bytes or service.limits.body_bytes
         self.request = request
+        try:
+            options = service.route_options(request)
+        except Exception as error:
+            self._refuse_unasked(request, error)
+            return None
+        length, limit = head.content_length, options.max_body_bytes or service.limits.body_bytes
         if length is not None and limit is not None and length > limit:
             self.refuse(HTTPError(413, "The content is larger than allowed."), head.method)
             return None
@@ -187,6 +191,13 @@ class Intake(Channel):
             return None
         return self.collect()
 
+    def _refuse_unasked(self, request: Request, error: Exception) -> None:
+        """The handler's `route_options` or `stream_body` has failed."""
+        if not isinstance(error, HTTPError):
+            _error.error("Exception in the route options of %r", request, exc_info=error)
+            error = HTTPError(500, "The server failed to answer this request.")
+        self.refuse(error)
+
     def _send_continue(self) -> bool:
         """100 (Continue), RFC 9110 section 15.2.1; False when the client is gone."""
         try:
@@ -200,12 +211,16 @@ class Intake(Channel):
     def collect(self) -> Request | None:
         """Feed the decoder what is here; the request, when that was the end of its content."""
         assert self.decoder is not None and self.spool is not None
-        data = self.take_buffer()
+        data: bytes | bytearray = self.buffer or b""
+        start, self.buffer = self.position, None
         for _ in range(READS_A_TURN):
             try:
-                used = self.decoder.feed(data, 0, self.spool.write) if data else 0
+                used = self.decoder.feed(data, start, self.spool.write) if data else 0
             except HTTPError as error:
-                self.refuse(error)
+                if self.phase == SKIPPING:
+                    self.close_gently()  # the request has had its answer
+                else:
+                    self.refuse(error)
                 return None
             except OSError as error:
                 _error.error("Cannot store the content of a request: %s", error)
@@ -228,7 +243,7 @@ class Intake(Channel):
             if not data:
                 self.close()  # end of file before the end of the content: no request
                 return None
-            data = self.take_buffer() + data
+            start = 0
         self.buffer, self.position = data, 0
         self.scheduler.resume(self)
         return None
@@ -238,11 +253,11 @@ class Intake(Channel):
         return b"" if buffer is None else bytes(memoryview(buffer)[self.position :])
 
     def _put_back(self, data: bytes | bytearray, start: int) -> None:
-        """Keep what follows `start` for later."""
-        self.position = 0
+        """Keep what follows `start` for later; not copied, since many requests may lie in it."""
+        self.position = start
         self.buffer = None
         if start < len(data):
-            self.buffer = bytes(memoryview(data)[start:])
+            self.buffer = data if type(data) is bytes else bytes(data)
             self.more = True
 
     def _collected(self) -> Request | None:
@@ -263,11 +278,13 @@ class Intake(Channel):
 
     def receive_content(self, stream: BodyStream) -> None:
         """Give `stream` more content; waits for it. On the handler's thread."""
-        data = self.take_buffer()
+        data: bytes | bytearray = self.buffer or b""
+        start, self.buffer = self.position, None
         while not data:
+            start = 0
             if stream.wants_continue:
                 stream.wants_continue = False
-                self.sock.send(CONTINUE)
+                self._say_continue()
             try:
                 received = self.sock.recv(BODY_READ_BYTES)
             except BlockingIOError:
@@ -279,11 +296,20 @@ class Intake(Channel):
             if not received:
                 raise ClientDisconnected("the client left before the end of the content")
             data = received
-        used = stream.decoder.feed(data, 0, stream.add)
+        used = stream.decoder.feed(data, start, stream.add)
         self._put_back(data, used)
         if stream.decoder.done:
             stream.request.trailers = stream.decoder.trailers
         self.more = True  # whether the socket is empty is not known; look after the answer
+
+    def _say_continue(self) -> None:
+        """100 (Continue), on the handler's thread; a client that takes nothing goes without."""
+        try:
+            self.sock.send(CONTINUE)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise ClientDisconnected(str(error)) from error
 
     def skip_content(self, stream: BodyStream) -> None:
         """Read over what the handler has left, then go on with the next request."""

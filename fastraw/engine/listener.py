@@ -20,12 +20,19 @@ from .task import NEVER, Task
 BACKLOG = 4096
 # Connections accepted before others get their turn.
 ACCEPTS_AT_ONCE = 64
-# Out of descriptors or memory: accepting again at once would spin, since the connection that
-# could not be accepted is still there.
+# Out of descriptors or memory, or a listener that somebody else has shut down: accepting again at
+# once would spin, since what made it fail is still there.
 PAUSE_SECONDS = 0.25
 LOG_SECONDS = 1.0
 
-_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+# What accept(2) says of a connection that is gone already; the next one may be all right.
+_GONE = frozenset(
+    getattr(errno, name, None)
+    for name in (
+        "ECONNABORTED", "EPROTO", "EPERM", "ENOPROTOOPT", "ENETDOWN", "ENETUNREACH", "EHOSTDOWN",
+        "EHOSTUNREACH", "ENONET",
+    )
+)  # fmt: skip
 
 _log = logging.getLogger("fastraw.error")
 
@@ -49,8 +56,9 @@ def listen(host: str, port: int, uds: str | None = None, fd: int | None = None) 
         # ValueError: no name at all, by length or by its characters.
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise BindError(f"cannot listen on {where}: {reason}; check the host name") from error
-    listener = socket.socket(family, kind, protocol)
+    listener = None
     try:
+        listener = socket.socket(family, kind, protocol)
         if os.name == "posix":
             # Bind again while old connections are in TIME_WAIT. On Windows the option would let
             # two servers share a port.
@@ -62,7 +70,8 @@ def listen(host: str, port: int, uds: str | None = None, fd: int | None = None) 
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
-        listener.close()
+        if listener is not None:
+            listener.close()
         raise BindError(f"cannot listen on {where}: {_explain(error)}") from error
     listener.setblocking(False)
     return listener
@@ -154,11 +163,10 @@ class Listener(Task):
                 self.let_go()
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    self._pause(error)
-                    return
-                # ECONNABORTED and its like concern a connection that is gone (accept(2)).
-                continue
+                if error.errno in _GONE:
+                    continue
+                self._pause(error)
+                return
             sock.setblocking(False)
             self._adopt(sock, address if isinstance(address, str) else address[:2])
         if self._service.draining:

@@ -16,6 +16,7 @@ import socket
 from time import monotonic
 
 from ..encode import encode_stream_head
+from ..errors import ClientDisconnected
 from ..request import Request
 from ..response import Response
 from .bodystream import BodyStream
@@ -89,9 +90,12 @@ class Outflow(Intake):
         return None
 
     def lose(self, request: Request | None) -> None:
-        """The client is gone, or must go."""
+        """The client is gone, or must go, and must not take what it has got for the answer."""
         self.request = request
-        self.close()
+        if self.broken:
+            self.abort()
+        else:
+            self.close()
 
     def finish(self, request: Request | None, keep: bool) -> None:
         """The answer has been handed to the kernel: on to the next request, or close."""
@@ -119,6 +123,7 @@ class Outflow(Intake):
     def _leave_stream(self, stream: BodyStream) -> bool:
         """Done with content that the handler read itself; False when some is to be skipped."""
         self.body_stream = None
+        stream.close()
         if stream.decoder.done:
             return True
         self.skip_content(stream)
@@ -143,6 +148,10 @@ class Outflow(Intake):
             )  # fmt: skip
 
     # A streamed answer.
+
+    @property
+    def begun(self) -> bool:
+        return self.stream is not None
 
     def begin_stream(self, request: Request, response: Response, keep: bool) -> None:
         """Answer with an iterable's pieces. Raises what is wrong with the response's head."""
@@ -178,7 +187,8 @@ class Outflow(Intake):
             if not stream.head_sent:
                 self.answer_failure(request, error)
                 return
-            _error.error("Exception in the response stream of %r", request, exc_info=error)
+            if not isinstance(error, ClientDisconnected):
+                _error.error("Exception in the response stream of %r", request, exc_info=error)
             self.finish_request(request)
             self.abort()
             return

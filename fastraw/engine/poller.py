@@ -18,6 +18,7 @@ import os
 import select
 import selectors
 import socket
+import sys
 import threading
 from collections import deque
 from typing import Protocol
@@ -30,6 +31,9 @@ HANGUP = 0x008 | 0x010 | 0x2000
 # Events taken at once: enough to spread the cost of the system call, few enough that another
 # permit finds work, and that the kernel's buffer (12 octets each) is small.
 EVENTS_AT_ONCE = 64
+
+# What is added to an eventfd's counter.
+_ONE = (1).to_bytes(8, sys.byteorder)
 
 
 class Poller(Protocol):
@@ -54,8 +58,9 @@ class EpollPoller:
         self._epoll = select.epoll()
         self.poll = self._epoll.poll
         # Every write to an eventfd is an edge, so it is never read: its counter would take
-        # centuries to fill.
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        # centuries to fill. As a file it knows when it is closed, and writes into no other.
+        descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._wake = os.fdopen(descriptor, "wb", buffering=0)
         self._epoll.register(self._wake, select.EPOLLIN | select.EPOLLET)
 
     def add(self, fd: int) -> None:
@@ -71,13 +76,16 @@ class EpollPoller:
         """Nothing to do: an edge is reported whenever it comes."""
 
     def wake(self) -> None:
-        """One more edge for whoever polls."""
-        os.eventfd_write(self._wake, 1)
+        """One more edge for whoever polls; nothing when it is closed."""
+        try:
+            self._wake.write(_ONE)
+        except ValueError:
+            pass
 
     def close(self) -> None:
         """Give the descriptors back. No thread may be polling."""
         self._epoll.close()
-        os.close(self._wake)
+        self._wake.close()
 
 
 class SelectorPoller:
@@ -143,7 +151,7 @@ class SelectorPoller:
         while self._changes:
             fd, mask = self._changes.popleft()
             if not self._selector.get_map():
-                return  # closed: the last connections outlive the threads
+                return  # closed: connections may outlive the threads
             if fd in self._selector.get_map():
                 self._selector.unregister(fd)
             if mask:
@@ -162,10 +170,11 @@ class SelectorPoller:
             pass
 
     def wake(self) -> None:
-        """A full socket buffer will wake the poller as well as one more octet would."""
+        """A full socket buffer will wake the poller as well as one more octet would; and nobody
+        has to be woken when it is closed."""
         try:
             self._theirs.send(b"!")
-        except BlockingIOError:
+        except OSError:
             pass
 
     def close(self) -> None:

@@ -13,7 +13,8 @@ Invariants, each kept at the place named:
 3. A holder runs a job inline only while another worker is idle to take the permit over, or when
    the job has the control lane. A job that turns out slow loses the lane. (`_hold`, `_retake`)
 4. At most `workers` jobs are given a thread of their own; further ones wait in the queue, first
-   come, first served. A job that is retaken may be one more. (`_dispatch`, `_come_back`)
+   come, first served, but an answer that has begun before those that have not. A job that is
+   retaken may be one more. (`_dispatch`, `_come_back`)
 5. The pool has `workers` threads, one more for each permit, and one in reserve. So while
    `workers` jobs block, someone still polls, and runs quick jobs inline. (`Scheduler.__init__`)
 6. Between "the queue is empty" and "idle" a worker holds `_lock`, and so does a holder between
@@ -21,6 +22,8 @@ Invariants, each kept at the place named:
 7. What is left of a holder's events is in the permit, not on its stack, so whoever has the permit
    goes on where the last one stopped. (`Permit.events`)
 8. A task is in the ready queue, or run by one thread, with its lock held. (`task.Task`)
+9. Whatever is queued or ready when the scheduler stops, or becomes so later, is closed, by `stop`
+   or by the thread that finds it. (`stop`, `resume`, `_dispatch`, `_hold`)
 """
 
 from __future__ import annotations
@@ -151,6 +154,8 @@ class Scheduler:
         # Guards the queue, and with it the changes of _idle and _apart (invariant 6).
         self._lock = threading.Lock()
         self._queue: deque[tuple[float, Task, Job]] = deque()
+        # Jobs whose answer has begun: nothing but cutting it off could be said to the client.
+        self._begun: deque[tuple[Task, Job]] = deque()
         self._apart = 0
         self._slow = SlowRoutes()
         self._threads = len(self._pool)
@@ -170,35 +175,69 @@ class Scheduler:
         for permit in self._permits:
             self._give(self._idle.pop(), permit)
 
-    def stop(self) -> list[Task]:
+    def stop(self) -> None:
         """End the threads. A job that still runs ends its thread when it returns.
 
-        Returns the tasks, owned by the caller now, that were ready or had a job in the queue.
+        Tasks that were ready, or had a job in the queue, are closed.
         """
         self._watchdog.stop()
         with self._lock:
             self._stopping = True
             idle, self._idle[:] = self._idle[:], []
-            left = [task for _, task, _ in self._queue]
+            left = [task for task, _ in self._begun] + [task for _, task, _ in self._queue]
+            self._begun.clear()
             self._queue.clear()
+            # As the watchdog would: nobody comes back to what is left of a batch of events.
+            for permit in self._permits:
+                holder = permit.holder
+                if holder is not None and holder.lent:
+                    self._take_back(holder)
         for worker in idle:
             worker.wake.release()
         self.poller.wake()
         self._executor.shutdown(wait=not self.running())
-        while self._ready:
-            left.append(self._ready.popleft())
-        return left
+        for task in left:
+            task.close()
+        self._close_ready()
+
+    def _take_back(self, holder: Worker) -> None:
+        """Take the permit of an inline job for good. The caller holds `_lock`."""
+        try:
+            permit = holder.lent.pop()
+        except IndexError:
+            return  # the job has ended; its thread goes on to see that we stop
+        permit.holder = None
+        self._apart += 1
+        self._leave_events(permit)
+
+    def _leave_events(self, permit: Permit) -> None:
+        """Put what is left of the ready queue's part of a batch back; the rest are hints."""
+        self._ready.extend(task for task, mask in permit.events if not mask)
+
+    def _close_ready(self) -> None:
+        try:
+            while True:
+                self._ready.popleft().close()
+        except IndexError:
+            pass
 
     def resume(self, task: Task) -> None:
         """Have `task.resume()` called by a permit holder. The caller holds, and gives, its lock."""
         self._ready.append(task)
+        if self._stopping:
+            self._close_ready()
+            return
         for permit in self._permits:
             if permit.sleeping:
                 self.poller.wake()
                 return
 
     def add(self, task: Task) -> None:
-        """Report `task` from now on; it may run on another thread before this returns."""
+        """Report `task` from now on.
+
+        The caller holds its lock: an event that was meant for the last owner of the descriptor
+        may come before the poller knows of it.
+        """
         self.tasks[task.fd] = task
         self.poller.add(task.fd)
 
@@ -223,7 +262,7 @@ class Scheduler:
 
     def queued(self) -> int:
         """Jobs that wait for a worker."""
-        return len(self._queue)
+        return len(self._queue) + len(self._begun)
 
     def served(self) -> int:
         """Jobs run so far."""
@@ -311,6 +350,8 @@ class Scheduler:
                         lent.pop()
                     except IndexError:
                         return True
+        self._leave_events(permit)
+        self._close_ready()
         # Several holders may be asleep in the poller; each one wakes the next.
         self.poller.wake()
         return False
@@ -321,11 +362,21 @@ class Scheduler:
     def _dispatch(self, worker: Worker, permit: Permit, task: Task, job: Job) -> bool:
         """Run a job apart from the permit (True), or queue it when `workers` are out (False)."""
         with self._lock:
-            if self._apart >= self.workers or not self._idle:
+            heir = None
+            if self._stopping:
+                pass
+            elif self._apart < self.workers and self._idle:
+                self._apart += 1
+                heir = self._idle.pop()
+            elif task.begun:
+                self._begun.append((task, job))
+                return False
+            else:
                 self._queue.append((monotonic() + self._queue_seconds, task, job))
                 return False
-            self._apart += 1
-            heir = self._idle.pop()
+        if heir is None:
+            task.close()
+            return False
         self._give(heir, permit)
         self._run_apart(worker, task, job)
         return True
@@ -351,14 +402,17 @@ class Scheduler:
         """After a job that ran apart: queued jobs first, then idle."""
         while True:
             with self._lock:
-                if not self._queue:
+                if self._begun:
+                    task, job = self._begun.popleft()
+                elif self._queue:
+                    _, task, job = self._queue.popleft()
+                else:
                     self._apart -= 1
                     if self._stopping:
                         worker.wake.release()
                     else:
                         self._idle.append(worker)
                     return
-                _, task, job = self._queue.popleft()
             self._run_apart(worker, task, job)
 
     def _poll(self, permit: Permit) -> list[tuple[Any, int]]:

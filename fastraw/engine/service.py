@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from ..limits import Limits, Timeouts
+from ..request import Request
 from ..route import Handler, options_of
 from .clients import ClientCounts
 from .deadlines import Deadlines
@@ -13,6 +14,7 @@ from .scheduler import Scheduler
 from .task import Task
 
 _access = logging.getLogger("fastraw.access")
+_error = logging.getLogger("fastraw.error")
 
 
 class Service:
@@ -53,13 +55,28 @@ class Service:
         self.listeners = 0
         self.upgraded: set[Task] = set()
 
-    # Housekeeping, for the scheduler.
+    # For the scheduler.
+
+    def in_control_lane(self, request: Request) -> bool:
+        """What the request's route says; a fault of the handler's must not cost the scheduler."""
+        try:
+            return self.route_options(request).control
+        except Exception:
+            _error.exception("Exception in the route options of %r", request)
+            return False
 
     def tick(self, now: float) -> None:
         """Called after each poll, so a request sent after a change of level sees the change."""
         self.logging = _access.isEnabledFor(logging.INFO)
-        self.ordinary = not (self.logging or self.draining or self.scheduler.poller.needs_rearm)
+        self.ordinary = not (self.logging or self.scheduler.poller.needs_rearm)
+        if self.draining:  # looked at last, since `drain` sets it first
+            self.ordinary = False
         self.deadlines.tick(now)
+
+    def drain(self) -> None:
+        """From any thread: no request after the one at hand is taken up."""
+        self.draining = True
+        self.ordinary = False
 
     def timeout(self, now: float) -> float | None:
         return self.deadlines.timeout(now, self.connections())

@@ -51,6 +51,11 @@ class Task:
         self.deadline = NEVER
         self.scheduler = scheduler
 
+    @property
+    def begun(self) -> bool:
+        """Whether its job goes on with what a client has seen the beginning of."""
+        return False
+
     def ready(self, mask: int) -> Any | None:
         """The descriptor is ready; a job when there is one to run. The caller gives the lock."""
         raise NotImplementedError
@@ -80,6 +85,10 @@ class Task:
         scheduler = self.scheduler
         if scheduler.poller.needs_rearm:
             scheduler.poller.rearm(self.fd, mask)
+        self.put_back()
+
+    def put_back(self) -> None:
+        """Give up the task, which goes on waiting for what it waited for."""
         self.lock.release()
         if self.stirred:
             self.look_again()
