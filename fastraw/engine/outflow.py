@@ -90,12 +90,9 @@ class Outflow(Intake):
         return None
 
     def lose(self, request: Request | None) -> None:
-        """The client is gone, or must go, and must not take what it has got for the answer."""
+        """The client is gone, or must go."""
         self.request = request
-        if self.broken:
-            self.abort()
-        else:
-            self.close()
+        self.close()
 
     def finish(self, request: Request | None, keep: bool) -> None:
         """The answer has been handed to the kernel: on to the next request, or close."""
@@ -193,7 +190,10 @@ class Outflow(Intake):
             self.abort()
             return
         self._end_stream(request, stream)
-        if self.broken:
+        if self.broken and stream.open_ended:
+            self.finish_request(request)
+            self.abort()
+        elif self.broken:
             self.lose(request)
         elif not stream.complete:
             _error.error("The response stream of %r ended before its Content-Length", request)

@@ -61,6 +61,11 @@ class ResponseStream:
         """Whether the stated length, if any, has been handed out."""
         return not self._framing.remaining
 
+    @property
+    def open_ended(self) -> bool:
+        """Whether only the end of the connection tells the client where the content ends."""
+        return self._framing.remaining is None and not self._framing.chunked
+
     def next(self) -> bytes | FileSlice | None:
         """What to send next, the head before all else; None after the last piece.
 
