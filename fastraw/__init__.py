@@ -12,6 +12,7 @@ from .response import Response
 from .server import FastServer, Stats, StopReport
 
 if TYPE_CHECKING:
+    from .apps.router import Router
     from .engine.tls import TLS
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "ParseError",
     "Request",
     "Response",
+    "Router",
     "Stats",
     "StopReport",
     "Timeouts",
@@ -37,7 +39,10 @@ __all__ = [
 ]
 
 # What takes long to import, and is not always needed.
-_LATER = {"TLS": ".engine.tls"}
+_LATER = {
+    "Router": ".apps.router",
+    "TLS": ".engine.tls",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -39,8 +39,8 @@ HEAVY = frozenset(
 
 PUBLIC = (
     *("BindError", "ClientDisconnected", "FastServer", "FastrawError", "HTTPError", "Head"),
-    *("Headers", "IMPLEMENTATION", "Limits", "ParseError", "Request", "Response", "Stats"),
-    *("StopReport", "TLS", "Timeouts", "parse_head"),
+    *("Headers", "IMPLEMENTATION", "Limits", "ParseError", "Request", "Response", "Router"),
+    *("Stats", "StopReport", "TLS", "Timeouts", "parse_head"),
 )
 
 

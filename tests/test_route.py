@@ -6,24 +6,9 @@ from typing import Any
 
 import pytest
 
-from fastraw import Request, parse_head
+from fastraw import Request
 from fastraw.route import Answer, RouteOptions, options_of, wrap
-
-
-class Nobody:
-    """The other end of a request that came by no connection."""
-
-    client = server = ("127.0.0.1", 1)
-    scheme = "http"
-
-    def disconnected(self) -> bool:
-        return False
-
-
-def get(target: str) -> Request:
-    head = parse_head(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-    assert head is not None
-    return Request(head, Nobody())
+from tests.made import made
 
 
 def hello(request: Request) -> Answer:
@@ -66,7 +51,7 @@ def test_options_refuse_what_they_cannot_be(field: str, value: Any, error: type[
 
 
 def test_a_plain_handler_has_the_defaults() -> None:
-    assert options_of(hello)(get("/")) == RouteOptions()
+    assert options_of(hello)(made("/")) == RouteOptions()
 
 
 def test_stream_body_is_an_option() -> None:
@@ -78,15 +63,15 @@ def test_stream_body_is_an_option() -> None:
 
     always.stream_body = True  # type: ignore[attr-defined]
     sometimes.stream_body = lambda request: request.path == "/up"  # type: ignore[attr-defined]
-    assert options_of(always)(get("/")).stream_body
-    assert options_of(sometimes)(get("/up")).stream_body
-    assert not options_of(sometimes)(get("/")).stream_body
+    assert options_of(always)(made("/")).stream_body
+    assert options_of(sometimes)(made("/up")).stream_body
+    assert not options_of(sometimes)(made("/")).stream_body
 
 
 def test_wrapping_passes_on_what_the_handler_tells() -> None:
     teller = Teller()
     wrapped: Any = wrap(teller, hello)
-    request = get("/x")
+    request = made("/x")
     assert wrapped(request) == "hello /x"
     assert wrapped.stream_body(request)
     assert wrapped.route_key(request) == "key"
@@ -96,7 +81,7 @@ def test_wrapping_passes_on_what_the_handler_tells() -> None:
 
 def test_wrapping_adds_nothing_to_a_plain_handler() -> None:
     wrapped = wrap(hello, lambda request: "other")
-    assert wrapped(get("/")) == "other"
+    assert wrapped(made("/")) == "other"
     assert wrapped.__doc__ == "Says hello."
     assert not any(hasattr(wrapped, name) for name in ("stream_body", "route_key", "route_options"))
 
@@ -109,7 +94,7 @@ def test_only_callables_are_wrapped() -> None:
 
 
 def test_subpath_is_what_is_behind_the_mount() -> None:
-    request = get("/a%62c/d%2Fe?q=/")
+    request = made("/a%62c/d%2Fe?q=/")
     assert (request.mount_path, request.subpath) == ("", "/a%62c/d%2Fe")
     request.mount_path = "/a%62c"
     assert request.subpath == "/d%2Fe"
