@@ -17,6 +17,7 @@ from fastraw.apps import segment_tree
 from fastraw.apps.patterns import parse_pattern, relate
 from fastraw.route import Answer, Handler, RouteOptions, wrap
 from tests.made import made
+from tests.program import PYTHON, Program
 from tests.raw_client import RawClient, RawResponse
 
 SOME_UUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -761,6 +762,13 @@ def test_a_name_is_given_once() -> None:
 
 
 # In a server.
+
+
+def test_the_wire_app_runs_as_a_program() -> None:
+    with Program(*PYTHON, "-m", "tests.apps.wire_router_app", "0") as program:
+        assert exchange(program.address, "POST /echo", b"hello").body == b"hello"
+        assert exchange(program.address, "BREW /nothing").status == 404
+        assert program.stop() == 0
 
 
 @pytest.fixture(scope="module")

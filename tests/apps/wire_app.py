@@ -33,11 +33,15 @@ def handler(request: Request) -> Answer:
     """Answer one request; 404 for a path that is not above."""
     path = request.path
     if path == "/" and request.method in ("GET", "HEAD"):
-        return "Hello, World!"
+        return hello(request)
     route = ROUTES.get(path)
     if route is None:
         raise HTTPError(404)
     return route(request)
+
+
+def hello(request: Request) -> Answer:
+    return "Hello, World!"
 
 
 def echo(request: Request) -> Answer:
@@ -113,14 +117,14 @@ def octets(size: int) -> Iterator[bytes]:
         size -= PIECE_BYTES
 
 
-def main() -> None:
+def main(app: Callable[[Request], Answer]) -> None:
     """Serve on the port given until SIGINT or SIGTERM; port 0 takes a free one."""
     logging.basicConfig(level=logging.WARNING)
-    server = FastServer(handler, port=int(sys.argv[1]))
+    server = FastServer(app, port=int(sys.argv[1]))
     server.start()
     print(server.url, flush=True)
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main()
+    main(handler)
