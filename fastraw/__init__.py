@@ -12,6 +12,7 @@ from .response import Response
 from .server import FastServer, Stats, StopReport
 
 if TYPE_CHECKING:
+    from .apps.middleware import compose
     from .apps.router import Router
     from .engine.tls import TLS
 
@@ -35,6 +36,7 @@ __all__ = [
     "Stats",
     "StopReport",
     "Timeouts",
+    "compose",
     "parse_head",
 ]
 
@@ -42,6 +44,7 @@ __all__ = [
 _LATER = {
     "Router": ".apps.router",
     "TLS": ".engine.tls",
+    "compose": ".apps.middleware",
 }
 
 

@@ -37,6 +37,14 @@ def combined(headers: Headers, name: str) -> str | None:
     return ", ".join(values) if values else None
 
 
+def add_to_list(headers: Headers, name: str, member: str) -> None:
+    """Have the list field `name` name `member`, once, on one line; for Vary and its like, whose
+    members compare without regard to case and where `*` stands for all."""
+    members = split_list(combined(headers, name) or "")
+    if not {"*", member.lower()} & {present.lower() for present in members}:
+        headers[name] = ", ".join((*members, member))
+
+
 def split_list(value: str) -> list[str]:
     """The elements of a comma-separated list, without white space around them and without empty
     ones (RFC 9110 section 5.6.1). A comma in a quoted string separates nothing.

@@ -68,6 +68,8 @@ class Request:
     mount_path: str = ""
     """The part of `raw_path` that mounts have consumed, as received: `/app` in a handler mounted
     there, empty at the top. `path`, `raw_path` and `target` stay whole."""
+    upgraded = False
+    """The connection has become the handler's: the answer has been sent."""
     id: str = ""
     """What the log lines call it, empty for nothing; the middleware `request_id` gives it."""
     _content: bytes | Spool | BinaryIO = b""
@@ -307,7 +309,9 @@ class Request:
         if protocol.lower() not in (name.strip(" \t") for name in offered):
             fields = [("Upgrade", protocol), ("Connection", "Upgrade")]
             raise HTTPError(426, f"This resource speaks {protocol} only.", headers=fields)
-        return Upgraded(*self._peer.upgrade(self, protocol, headers))
+        upgraded = Upgraded(*self._peer.upgrade(self, protocol, headers))
+        self.upgraded = True
+        return upgraded
 
     @property
     def disconnected(self) -> bool:

@@ -40,7 +40,7 @@ HEAVY = frozenset(
 PUBLIC = (
     *("BindError", "ClientDisconnected", "FastServer", "FastrawError", "HTTPError", "Head"),
     *("Headers", "IMPLEMENTATION", "Limits", "ParseError", "Request", "Response", "Router"),
-    *("Stats", "StopReport", "TLS", "Timeouts", "parse_head"),
+    *("Stats", "StopReport", "TLS", "Timeouts", "compose", "parse_head"),
 )
 
 
