@@ -14,6 +14,7 @@ from .server import FastServer, Stats, StopReport
 if TYPE_CHECKING:
     from .apps.middleware import compose
     from .apps.router import Router
+    from .apps.wsgi import WSGI
     from .engine.tls import TLS
 
 __version__ = "0.1.0"
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 __all__ = [
     "IMPLEMENTATION",
     "TLS",
+    "WSGI",
     "BindError",
     "ClientDisconnected",
     "FastServer",
@@ -44,6 +46,7 @@ __all__ = [
 _LATER = {
     "Router": ".apps.router",
     "TLS": ".engine.tls",
+    "WSGI": ".apps.wsgi",
     "compose": ".apps.middleware",
 }
 
