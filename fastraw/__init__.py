@@ -14,7 +14,7 @@ from .server import FastServer, Stats, StopReport
 if TYPE_CHECKING:
     from .apps.middleware import compose
     from .apps.router import Router
-    from .apps.wsgi import WSGI
+    from .apps.static import StaticFiles
     from .engine.tls import TLS
 
 __version__ = "0.1.0"
@@ -22,7 +22,6 @@ __version__ = "0.1.0"
 __all__ = [
     "IMPLEMENTATION",
     "TLS",
-    "WSGI",
     "BindError",
     "ClientDisconnected",
     "FastServer",
@@ -35,6 +34,7 @@ __all__ = [
     "Request",
     "Response",
     "Router",
+    "StaticFiles",
     "Stats",
     "StopReport",
     "Timeouts",
@@ -45,8 +45,8 @@ __all__ = [
 # What takes long to import, and is not always needed.
 _LATER = {
     "Router": ".apps.router",
+    "StaticFiles": ".apps.static",
     "TLS": ".engine.tls",
-    "WSGI": ".apps.wsgi",
     "compose": ".apps.middleware",
 }
 

@@ -11,9 +11,6 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*").fullmatch
 
 
-HeaderFields = Mapping[str, str] | Iterable[tuple[str, str]]
-
-
 class Headers:
     """An ordered multimap of header fields (RFC 9110 section 5).
 
@@ -126,6 +123,9 @@ class Headers:
         if index is None:
             index = self._index = {name.lower(): value for name, value in reversed(self._pairs)}
         return index
+
+
+HeaderFields = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 
 def _checked(name: str, value: str) -> tuple[str, str]:

@@ -21,10 +21,9 @@ PACKAGE = Path(fastraw.__file__).parent
 # The floors, from the ground up: a module imports from floors below its own, and the modules of
 # `engine` and `apps` from each other.
 FLOORS = (
-    *("errors", "limits", "faults", "headers", "fields", "file", "_environ_py", "_parse_py"),
-    *("_parse", "parse", "spool", "cookies", "jsoncontent", "parameters", "forms", "multipart"),
-    *("request", "response", "route", "body", "encode", "engine", "server", "apps"),
-    *("", "__main__"),
+    *("errors", "limits", "faults", "headers", "fields", "file", "_parse_py", "_parse", "parse"),
+    *("spool", "cookies", "jsoncontent", "parameters", "forms", "multipart"),
+    *("request", "response", "route", "body", "encode", "engine", "server", "apps", "", "__main__"),
 )
 MESSAGES = FLOORS[: FLOORS.index("engine")]
 OUTSIDE_WORLD = frozenset(
@@ -41,7 +40,7 @@ HEAVY = frozenset(
 PUBLIC = (
     *("BindError", "ClientDisconnected", "FastServer", "FastrawError", "HTTPError", "Head"),
     *("Headers", "IMPLEMENTATION", "Limits", "ParseError", "Request", "Response", "Router"),
-    *("Stats", "StopReport", "TLS", "Timeouts", "WSGI", "compose", "parse_head"),
+    *("StaticFiles", "Stats", "StopReport", "TLS", "Timeouts", "compose", "parse_head"),
 )
 
 
