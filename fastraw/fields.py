@@ -33,8 +33,7 @@ UNNAMED_IDENTITY = 0.001
 
 def combined(headers: Headers, name: str) -> str | None:
     """The values of all field lines `name` as one list (RFC 9110 section 5.3); None without."""
-    values = headers.get_all(name)
-    return ", ".join(values) if values else None
+    return ", ".join(headers.get_all(name)) if name in headers else None
 
 
 def add_to_list(headers: Headers, name: str, member: str) -> None:

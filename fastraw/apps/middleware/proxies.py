@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..._parse_py import is_host
 from ...fields import combined, parse_parameters, split_list
@@ -25,6 +25,9 @@ from ...route import Answer, Handler, wrap
 from .chain import Middleware
 
 Address = tuple[str, int] | str
+
+# Proxies are few; looking one up costs as much as the rest of what is done here.
+REMEMBERED_ADDRESSES = 1024
 
 # A node: an address with or without a port. Brackets are needed where a port follows IPv6.
 _PORT = r"[0-9]{1,5}|_[0-9A-Za-z._\-]+"
@@ -35,8 +38,7 @@ _BARE = re.compile(rf"({_IPV6})()").fullmatch
 _HIDDEN = re.compile(rf"(?:unknown|_[0-9A-Za-z._\-]+)(?::(?:{_PORT}))?").fullmatch
 
 
-@dataclass(frozen=True)
-class Hop:
+class Hop(NamedTuple):
     """What one proxy says of whom it was asked by; None for what it does not say."""
 
     client: tuple[str, int] | None
@@ -108,14 +110,16 @@ def _trust(entries: list[str]) -> Callable[[Address], bool]:
                 raise ValueError(f"trusted must name networks: {error}") from None
     unix = "unix" in entries
 
-    def is_trusted(client: Address) -> bool:
-        if isinstance(client, str):
-            return unix
+    @lru_cache(REMEMBERED_ADDRESSES)
+    def is_in_network(host: str) -> bool:
         try:
-            address = _address(client[0])
+            address = _address(host)
         except ValueError:
             return False
         return any(address in network for network in networks)
+
+    def is_trusted(client: Address) -> bool:
+        return unix if isinstance(client, str) else is_in_network(client[0])
 
     return is_trusted
 
