@@ -260,7 +260,8 @@ class Response:
         return twin
 
     def __repr__(self) -> str:
-        content = "stream" if self.iterable or self.source else f"{len(self.body)} bytes"
+        streamed = self.iterable is not None or self.source is not None
+        content = "stream" if streamed else f"{len(self.body)} bytes"
         return f"<Response {self.status}, {content}>"
 
 

@@ -1,0 +1,165 @@
+"""The rules of engine/watchdog.py."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from fastraw.engine.watchdog import QUIET_TICKS, SIGHTINGS, Watchdog, Watched
+from tests.waiting import eventually
+
+SOON_SECONDS = 10.0
+
+
+class Permit:
+    """Shows a call, and counts how often it was looked at."""
+
+    def __init__(self) -> None:
+        self.shown: object | None = None
+        self.looks = 0
+        self.looked = threading.Condition()
+        self.before_look: Callable[[], None] = lambda: None
+
+    def call(self) -> object | None:
+        self.before_look()
+        with self.looked:
+            self.looks += 1
+            self.looked.notify_all()
+        return self.shown
+
+    def wait_for_looks(self, count: int) -> None:
+        with self.looked:
+            wanted = self.looks + count
+            assert self.looked.wait_for(lambda: self.looks >= wanted, SOON_SECONDS)
+
+
+class Watch:
+    """A watchdog over some permits, and what it took back."""
+
+    def __init__(self, count: int = 1) -> None:
+        self.permits = [Permit() for _ in range(count)]
+        self.retaken: list[tuple[Watched, object]] = []
+        self.took = threading.Event()
+        watched: list[Watched] = list(self.permits)
+        self.dog = Watchdog(watched, self.retake)
+
+    def retake(self, permit: Watched, call: object) -> None:
+        self.retaken.append((permit, call))
+        self.took.set()
+
+    def show(self, call: object, place: int = 0) -> None:
+        """What a permit holder does: show the call first, then look whether the dog sleeps."""
+        self.permits[place].shown = call
+        if self.dog.asleep:
+            self.dog.rouse()
+
+
+@contextmanager
+def watching(count: int = 1) -> Iterator[Watch]:
+    watch = Watch(count)
+    watch.dog.start()
+    try:
+        yield watch
+    finally:
+        watch.dog.stop()
+
+
+def test_it_sleeps_without_waking_when_nothing_runs() -> None:
+    with watching() as watch:
+        assert eventually(lambda: watch.dog.asleep)
+        # Between "asleep" and the lock it looks once.
+        assert eventually(lambda: watch.permits[0].looks >= 1)
+        looks = watch.permits[0].looks
+        threading.Event().wait(0.05)  # the absence of looks has no event
+        assert watch.permits[0].looks == looks
+
+
+def test_it_falls_asleep_again_after_a_while() -> None:
+    with watching() as watch:
+        assert eventually(lambda: watch.dog.asleep)
+        watch.show("call")
+        watch.permits[0].wait_for_looks(2)
+        assert not watch.dog.asleep
+        watch.permits[0].shown = None
+        watch.permits[0].wait_for_looks(QUIET_TICKS)
+        assert eventually(lambda: watch.dog.asleep)
+
+
+def test_a_long_call_loses_the_permit() -> None:
+    with watching() as watch:
+        watch.show("long")
+        assert watch.took.wait(SOON_SECONDS)
+        assert watch.retaken[0] == (watch.permits[0], "long")
+
+
+def test_it_takes_several_sightings_of_the_same_call() -> None:
+    with watching() as watch:
+        seen = 0
+
+        def another() -> None:
+            nonlocal seen
+            seen += 1
+            if seen % (SIGHTINGS - 1) == 0:
+                watch.permits[0].shown = object()
+
+        watch.permits[0].before_look = another
+        watch.show(object())
+        watch.permits[0].wait_for_looks(10 * SIGHTINGS)
+        assert not watch.retaken
+
+
+def test_a_permit_that_cannot_be_taken_is_tried_again() -> None:
+    with watching() as watch:
+        watch.show("long")
+        assert eventually(lambda: len(watch.retaken) >= 3)
+
+
+def test_each_permit_is_counted_by_itself() -> None:
+    with watching(2) as watch:
+        long = "long"
+        watch.permits[1].before_look = lambda: setattr(watch.permits[1], "shown", object())
+        watch.show(long)
+        assert watch.took.wait(SOON_SECONDS)
+        watch.permits[1].wait_for_looks(10)
+        assert {id(permit) for permit, _ in watch.retaken} == {id(watch.permits[0])}
+
+
+def test_a_call_shown_while_it_falls_asleep_is_seen() -> None:
+    """Rule 3, forced: the holder shows its call after the dog's last look that finds nothing, and
+    before it says that it sleeps; and then the other way round."""
+    with watching() as watch:
+        assert eventually(lambda: watch.dog.asleep)
+        # The holder looks first, the dog second: the call is shown, but the dog is not roused,
+        # as by a holder that saw it awake; its look after "asleep" finds the call.
+        watch.dog.rouse()
+
+        def last_moment() -> None:
+            if watch.dog.asleep:
+                watch.permits[0].shown = "shown without rousing"
+
+        watch.permits[0].before_look = last_moment
+        assert watch.took.wait(SOON_SECONDS)
+
+
+def test_rousing_twice_is_rousing() -> None:
+    with watching() as watch:
+        assert eventually(lambda: watch.dog.asleep)
+        for _ in range(5):
+            watch.dog.rouse()
+        watch.show("long")
+        assert watch.took.wait(SOON_SECONDS)
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_stop_ends_the_thread(busy: bool) -> None:
+    before = threading.active_count()
+    with watching() as watch:
+        if busy:
+            watch.show("long")
+            assert watch.took.wait(SOON_SECONDS)
+        else:
+            assert eventually(lambda: watch.dog.asleep)
+    assert threading.active_count() == before
