@@ -12,6 +12,7 @@ from .response import Response
 from .server import FastServer, Stats, StopReport
 
 if TYPE_CHECKING:
+    from .apps.events import Broadcast, EventStream
     from .apps.middleware import compose
     from .apps.router import Router
     from .apps.static import StaticFiles
@@ -23,7 +24,9 @@ __all__ = [
     "IMPLEMENTATION",
     "TLS",
     "BindError",
+    "Broadcast",
     "ClientDisconnected",
+    "EventStream",
     "FastServer",
     "FastrawError",
     "HTTPError",
@@ -44,6 +47,8 @@ __all__ = [
 
 # What takes long to import, and is not always needed.
 _LATER = {
+    "Broadcast": ".apps.events",
+    "EventStream": ".apps.events",
     "Router": ".apps.router",
     "StaticFiles": ".apps.static",
     "TLS": ".engine.tls",

@@ -37,11 +37,30 @@ HEAVY = frozenset(
     )
 )
 
-PUBLIC = (
-    *("BindError", "ClientDisconnected", "FastServer", "FastrawError", "HTTPError", "Head"),
-    *("Headers", "IMPLEMENTATION", "Limits", "ParseError", "Request", "Response", "Router"),
-    *("StaticFiles", "Stats", "StopReport", "TLS", "Timeouts", "compose", "parse_head"),
-)
+PUBLIC = [
+    "BindError",
+    "Broadcast",
+    "ClientDisconnected",
+    "EventStream",
+    "FastServer",
+    "FastrawError",
+    "HTTPError",
+    "Head",
+    "Headers",
+    "IMPLEMENTATION",
+    "Limits",
+    "ParseError",
+    "Request",
+    "Response",
+    "Router",
+    "StaticFiles",
+    "Stats",
+    "StopReport",
+    "TLS",
+    "Timeouts",
+    "compose",
+    "parse_head",
+]
 
 
 def module_name(path: Path) -> str:
