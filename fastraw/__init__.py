@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .apps.middleware import compose
     from .apps.router import Router
     from .apps.static import StaticFiles
+    from .apps.wsgi import WSGI
     from .engine.tls import TLS
 
 __version__ = "0.1.0"
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "IMPLEMENTATION",
     "TLS",
+    "WSGI",
     "BindError",
     "Broadcast",
     "ClientDisconnected",
@@ -52,6 +54,7 @@ _LATER = {
     "Router": ".apps.router",
     "StaticFiles": ".apps.static",
     "TLS": ".engine.tls",
+    "WSGI": ".apps.wsgi",
     "compose": ".apps.middleware",
 }
 

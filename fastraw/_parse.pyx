@@ -23,6 +23,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from . import faults
+from ._environ_py import environ_of
 from ._parse_py import (
     DEFAULT, UNLIMITED, authority_of, check_coding, connection_options, is_host, length_of,
 )
@@ -210,6 +211,11 @@ cdef class Head:
             if self.wrapped is None:
                 self.wrapped = wrap(self.pairs())
             return self.wrapped
+
+    def environ(self, dict template, client):
+        """The environ of a WSGI request: the template, with this request's meta-variables (RFC
+        3875 section 4.1, PEP 3333). `client` is its address: (host, port), or a path."""
+        return environ_of(self, template, client)
 
     def __repr__(self):
         return f"<Head {self.method} {self.target} HTTP/1.{self.minor_version}>"

@@ -15,8 +15,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from . import faults
+from ._environ_py import environ_of
 from .errors import ParseError
 from .faults import Fault
 from .headers import Headers
@@ -92,6 +94,11 @@ class Head:
         if headers is None:
             headers = self._headers = Headers.from_parsed(self._pairs)
         return headers
+
+    def environ(self, template: dict[str, Any], client: tuple[str, int] | str) -> dict[str, Any]:
+        """The environ of a WSGI request: the template, with this request's meta-variables (RFC
+        3875 section 4.1, PEP 3333). `client` is its address: (host, port), or a path."""
+        return environ_of(self, template, client)
 
     def __repr__(self) -> str:
         return f"<Head {self.method} {self.target} HTTP/1.{self.minor_version}>"

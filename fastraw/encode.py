@@ -54,11 +54,11 @@ def closes(response: Response) -> bool:
 def encode_ordinary(response: Response, date: bytes) -> bytes:
     """What `encode` gives for a Response that is `ordinary`, to a GET by HTTP/1.1 on a connection
     that is kept."""
-    start = _starts.get((response.status, response.content_type))
+    start = response.start or _starts.get((response.status, response.content_type))
     if start is None:
         return encode(response, "GET", 1, True, date)
     body = response.body
-    return b"%b%d\r\n%b\r\n%b" % (start, len(body), date, body)
+    return b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), date, body)
 
 
 def encode(
@@ -89,9 +89,9 @@ def encode(
         body = b""
     elif declared is not None and declared != length:
         raise EncodeError(f"Content-Length is {declared}, but the content has {length} octets")
-    if response.ordinary and status not in _NO_CONTENT and len(_starts) < _STARTS_LIMIT:
-        start = _status_and_type(status, response.content_type) + b"Content-Length: "
-        _starts[status, response.content_type] = start
+    plain = response.ordinary and response.start is None and response.reason is None
+    if plain and status not in _NO_CONTENT and len(_starts) < _STARTS_LIMIT:
+        _starts[status, response.content_type] = _start(response, response.content_type)
     return _head(response, length, False, minor_version, keep_alive, date) + body
 
 
@@ -185,7 +185,7 @@ def _head(
                 date = b""
             if key not in _MANAGED:
                 more.append(f"{name}: {value}\r\n")
-    lines = [_status_and_type(response.status, content_type)]
+    lines = [_start(response, content_type)]
     if chunked:
         lines.append(b"Transfer-Encoding: chunked\r\n")
     elif length is not None:
@@ -200,8 +200,12 @@ def _head(
     return b"".join(lines)
 
 
-def _status_and_type(status: int, content_type: str | None) -> bytes:
-    line = f"HTTP/1.1 {status} {reason_phrase(status)}\r\n"
+def _start(response: Response, content_type: str | None) -> bytes:
+    """The status line, and what goes with it most often."""
+    if response.start is not None:
+        return response.start
+    status, reason = response.status, response.reason
+    line = f"HTTP/1.1 {status} {reason_phrase(status) if reason is None else reason}\r\n"
     if content_type is not None:
         line += f"Content-Type: {field_value('Content-Type', content_type)}\r\n"
     return line.encode("latin-1")

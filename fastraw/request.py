@@ -36,6 +36,7 @@ class Peer(Protocol):
     def upgrade(
         self, request: Request, protocol: str, fields: HeaderFields
     ) -> tuple[Any, bytes]: ...
+    def write(self, request: Request, response: Any, piece: bytes) -> None: ...
 
 
 class Upgraded(NamedTuple):

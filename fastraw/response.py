@@ -66,7 +66,10 @@ class Response:
         TypeError: the body is neither str nor bytes.
     """
 
-    __slots__ = ("_headers", "body", "content_type", "iterable", "ordinary", "source", "status")
+    __slots__ = (
+        "_headers", "after", "body", "content_type", "iterable", "one_thread", "ordinary",
+        "reason", "source", "start", "status",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -93,6 +96,22 @@ class Response:
         # Whether there is no more to it than status, media type and bytes.
         self.ordinary = headers is None
         self._headers: Headers | None = None if headers is None else Headers(headers)
+        # For adapters of other interfaces; see `prepared` and `Connection`.
+        self.reason: str | None = None
+        self.start: bytes | None = None
+        self.after: Callable[[], object] | None = None
+        self.one_thread = False
+
+    @classmethod
+    def prepared(cls, start: bytes, status: int, body: bytes) -> Response:
+        """A response whose status line and fields are octets already, checked by the caller.
+
+        `start` ends with a CRLF and holds neither Date nor what frames the content.
+        """
+        response = cls(body, status)
+        response.start = start
+        response.ordinary = status not in (204, 205, 304)
+        return response
 
     @property
     def headers(self) -> Headers:
@@ -101,6 +120,10 @@ class Response:
         if headers is None:
             headers = self._headers = Headers()
             self.ordinary = False
+            if self.start is not None:
+                lines = self.start.decode("latin-1").split("\r\n")[1:-1]
+                headers = self._headers = Headers.from_parsed([_pair(line) for line in lines])
+                self.start = None
         return headers
 
     @classmethod
@@ -290,6 +313,11 @@ def error_response(error: HTTPError) -> Response:
     if isinstance(error, ParseError):
         response.headers["Connection"] = "close"
     return response
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(": ")
+    return name, value
 
 
 def _check_status(status: object) -> None:

@@ -15,11 +15,11 @@ from importlib import import_module
 
 import pytest
 
-from fastraw import FastServer, Request, body, server
+from fastraw import WSGI, FastServer, Request, body, server
 from fastraw.engine import intake
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.route import Answer, Handler
-from tests.apps import wire_app, wire_router_app
+from tests.apps import wire_app, wire_router_app, wire_wsgi_app
 from tests.raw_client import RawClient, RawResponse
 from tests.wire_corpus import Case, Expect, Finish, Send, load
 
@@ -73,6 +73,7 @@ def combinations() -> Iterator[object]:
             )
     parser = "python" if pure else "extension"
     yield pytest.param((parser, "selectors", wire_router_app.router), id="router")
+    yield pytest.param((parser, "selectors", WSGI(wire_wsgi_app.application)), id="wsgi")
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,10 @@ class Site:
     recorder: Recorder
 
     @property
-    def routed(self) -> bool:
-        """Whether its answers come by a router."""
-        return self.recorder.app is wire_router_app.router
+    def wrapped(self) -> bool:
+        """Whether its answers come by a router or from a WSGI application, which have no part in
+        how octets are collected."""
+        return self.recorder.app is not wire_app.handler
 
 
 @pytest.fixture(scope="module", params=combinations())
@@ -160,8 +162,10 @@ def in_pieces(octets: bytes) -> list[bytes]:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_case(site: Site, case: Case) -> None:
+    if isinstance(site.recorder.app, WSGI) and b"name=Connection" in case.octets:
+        return  # the one field that PEP 3333 has an application leave alone: test_wsgi.py
     run(site, case, at_once)
-    if site.routed:
+    if site.wrapped:
         return
     if not case.whole:
         run(site, case, in_pieces)

@@ -88,6 +88,11 @@ class Case:
         """Octets sent in all."""
         return sum(len(step.octets) for step in self.steps if isinstance(step, Send))
 
+    @property
+    def octets(self) -> bytes:
+        """All that is sent."""
+        return b"".join(step.octets for step in self.steps if isinstance(step, Send))
+
     def followed_by(self, octets: bytes) -> Case:
         """The same case with more octets sent at the end of the last piece."""
         steps = list(self.steps)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import struct
 from time import monotonic
@@ -134,6 +135,14 @@ class Channel(Task):
         self.phase = READING
         return True
 
+    def send_waiting(self, octets: bytes) -> None:
+        """Send all of it, on a thread that may wait for the client: a handler's. OSError when
+        the client is gone, or takes nothing for Timeouts.write_seconds."""
+        out = memoryview(octets)
+        while out := out[self.send_some(out) :]:
+            if not _wait_writable(self.sock, self.service.timeouts.write_seconds):
+                raise TimeoutError("the client takes no more")
+
     # Closing.
 
     def close(self) -> None:
@@ -189,3 +198,11 @@ class Channel(Task):
             self.discarded_bytes += len(data)
         self.close()
         return False
+
+
+def _wait_writable(sock: socket.socket, seconds: float | None) -> bool:
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, select.POLLOUT)
+        return bool(poll.poll(None if seconds is None else seconds * 1000))
+    return bool(select.select([], [sock], [], seconds)[1])

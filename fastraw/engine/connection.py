@@ -79,6 +79,8 @@ class Connection(Outflow):
             self.lock.release()
             if self.stirred:
                 self.look_again()
+        if response.after is not None:
+            response.after()
 
     def _answer(self, request: Request, response: Response) -> None:
         """Any response to any request. Raises what is wrong with the response."""
@@ -86,9 +88,7 @@ class Connection(Outflow):
             self._leave_to_handler(request)
             return
         service, head = self.service, request.head
-        keep = head.keep_alive and not service.draining and not closes(response)
-        if self.body_stream is not None:
-            keep = keep and _skippable(self.body_stream)
+        keep = self.keeps(request, response)
         if response.iterable is not None:
             self.begin_stream(request, response, keep)
             return
@@ -98,9 +98,20 @@ class Connection(Outflow):
         out = encode(response, head.method, head.minor_version, keep, service.deadlines.date)
         request.answered = response.status, len(response.body) * (head.method != "HEAD")
         self.send(out, request, keep)
+        if response.after is not None:
+            response.after()
+
+    def keeps(self, request: Request, response: Response) -> bool:
+        """Whether the connection is kept after this response, as far as its framing allows."""
+        if not request.head.keep_alive or self.service.draining or closes(response):
+            return False
+        return self.body_stream is None or _skippable(self.body_stream)
 
     def answer_failure(self, request: Request, error: BaseException) -> None:
         """Answer a request whose handler raised: with its HTTPError, or with 500."""
+        if self.stream is not None:
+            self.fail_stream(request, self.stream, error)
+            return
         if isinstance(error, ClientDisconnected):
             self.lose(request)
             return

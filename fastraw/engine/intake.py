@@ -20,6 +20,7 @@ from ..errors import ClientDisconnected, HTTPError, ParseError
 from ..headers import HeaderFields
 from ..parse import parse_head
 from ..request import Request
+from ..response import Response
 from ..spool import Spool
 from .bodystream import BodyStream, Discard
 from .channel import BODY, READING, SKIPPING, Channel
@@ -70,6 +71,10 @@ class Intake(Channel):
 
     def upgrade(self, request: Request, protocol: str, fields: HeaderFields) -> tuple[Any, bytes]:
         """See Request.upgrade."""
+        raise NotImplementedError
+
+    def write(self, request: Request, response: Response, piece: bytes) -> None:
+        """Send a piece of a stream from inside the handler."""
         raise NotImplementedError
 
     # Heads.

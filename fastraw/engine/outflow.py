@@ -51,12 +51,16 @@ class Outflow(Intake):
         """Answer a request whose handler, or the first piece of whose stream, raised."""
         raise NotImplementedError
 
+    def keeps(self, request: Request, response: Response) -> bool:
+        """Whether the connection is kept after this response, as far as its framing allows."""
+        raise NotImplementedError
+
     # Whole answers.
 
     def send(self, out: bytes, request: Request | None, keep: bool) -> None:
         """Send all of it, now or as the client takes it, and finish."""
         try:
-            sent = self.send_some(out)
+            sent = self.send_some(out) if out else 0
         except OSError:
             self.lose(request)
             return
@@ -152,6 +156,9 @@ class Outflow(Intake):
 
     def begin_stream(self, request: Request, response: Response, keep: bool) -> None:
         """Answer with an iterable's pieces. Raises what is wrong with the response's head."""
+        self.pump(request, self.stream or self._open_stream(request, response, keep))
+
+    def _open_stream(self, request: Request, response: Response, keep: bool) -> ResponseStream:
         assert response.iterable is not None
         head = request.head
         try:
@@ -164,8 +171,23 @@ class Outflow(Intake):
         except BaseException:
             close_iterable(response.iterable)
             raise
+        stream.one_thread = response.one_thread
         self.request, self.stream = request, stream
-        self.pump(request, stream)
+        return stream
+
+    def write(self, request: Request, response: Response, piece: bytes) -> None:
+        """Send a piece of `response`, a stream, from inside the handler that will return it.
+
+        Waits for the client, and raises ClientDisconnected when it is gone.
+        """
+        stream = self.stream
+        if stream is None:
+            stream = self._open_stream(request, response, self.keeps(request, response))
+        try:
+            self.send_waiting(stream.take(piece))
+        except OSError as error:
+            self.broken = True
+            raise ClientDisconnected(str(error)) from error
 
     def pump(self, request: Request, stream: ResponseStream) -> None:
         """Send piece by piece until the client takes no more, or the stream ends."""
@@ -173,6 +195,9 @@ class Outflow(Intake):
             while not self.broken and (out := stream.next()) is not None:
                 try:
                     sent = self.send_some(out)
+                    if sent < len(out) and stream.one_thread and isinstance(out, bytes):
+                        self.send_waiting(out[sent:])
+                        continue
                 except OSError:
                     self.broken = True
                     break
@@ -180,14 +205,7 @@ class Outflow(Intake):
                     self.park((memoryview(out) if isinstance(out, bytes) else out)[sent:])
                     return
         except BaseException as error:
-            self._end_stream(request, stream)
-            if not stream.head_sent:
-                self.answer_failure(request, error)
-                return
-            if not isinstance(error, ClientDisconnected):
-                _error.error("Exception in the response stream of %r", request, exc_info=error)
-            self.finish_request(request)
-            self.abort()
+            self.fail_stream(request, stream, error)
             return
         self._end_stream(request, stream)
         if self.broken and stream.open_ended:
@@ -200,6 +218,17 @@ class Outflow(Intake):
             self.lose(request)
         else:
             self.send(stream.last(), request, stream.keep)
+
+    def fail_stream(self, request: Request, stream: ResponseStream, error: BaseException) -> None:
+        """The iterable raised, or what wrote: another answer if none has begun, else cut off."""
+        self._end_stream(request, stream)
+        if not stream.head_sent:
+            self.answer_failure(request, error)
+            return
+        if not isinstance(error, ClientDisconnected):
+            _error.error("Exception in the response stream of %r", request, exc_info=error)
+        self.finish_request(request)
+        self.abort()
 
     def _end_stream(self, request: Request, stream: ResponseStream) -> None:
         self.stream = None

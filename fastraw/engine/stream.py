@@ -23,11 +23,12 @@ class ResponseStream:
         head_sent: whether the client has seen any of it, so that only cutting off is left.
         content_bytes: octets of content handed out.
         keep: whether the connection is kept when the stream is complete.
+        one_thread: the iterable stays on its thread, which then has to wait for the client.
     """
 
     __slots__ = (
         "_closable", "_framing", "_head", "_held", "_iterator", "_reading", "_sendfile",
-        "content_bytes", "keep", "status",
+        "content_bytes", "keep", "one_thread", "status",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +52,7 @@ class ResponseStream:
         self.keep = keep
         self.status = status
         self.content_bytes = 0
+        self.one_thread = False
 
     @property
     def head_sent(self) -> bool:
@@ -112,6 +114,12 @@ class ResponseStream:
                 return bytes(piece)
             else:
                 raise TypeError(f"a stream yields bytes, not {type(piece).__name__}")
+
+    def take(self, piece: bytes) -> bytes:
+        """What to send of a piece that is not the iterable's, the head before the first one."""
+        octets = self._framing.frame(piece)
+        self.content_bytes += len(piece) if self._framing.chunked else len(octets)
+        return self._with_head(octets) if octets else b""
 
     def last(self) -> bytes:
         """What is to be sent after the last piece."""
