@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from fastraw import FastServer, Request, Response, Timeouts, server
-from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
+from fastraw.engine.connection import Connection
+from fastraw.engine.poller import WRITABLE, EpollPoller, Poller, SelectorPoller
 from fastraw.file import FileSlice
 from tests.raw_client import RawClient
 from tests.waiting import eventually
@@ -280,6 +281,27 @@ def test_client_of_a_push_that_does_not_read(poller: type[Poller]) -> None:
             assert feed.pieces  # what it did not take stays where it was
         assert eventually(lambda: running.stats().running == 0)
     assert feed.closed == 1
+
+
+def test_event_that_tells_a_push_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room to send that nobody waited for: the connection is let go, not kept."""
+    connections: list[Connection] = []
+    begin = Connection.begin_push
+
+    def watched(self: Connection, request: Request, response: Response) -> None:
+        connections.append(self)
+        begin(self, request, response)
+
+    monkeypatch.setattr(Connection, "begin_push", watched)
+    feed = Feed()
+    with serving(lambda request: Response.push(feed)) as running, connect(running) as client:
+        client.send(GET)
+        client.until(b"\r\n\r\n")
+        connection = connections[0]
+        assert eventually(lambda: connection.lock.acquire(blocking=False))
+        connection.ready(WRITABLE)
+        feed.put(b"one")
+        client.until(b"one")
 
 
 def test_heartbeat_after_silence() -> None:

@@ -287,7 +287,7 @@ class Outflow(Intake):
     def push_on(self, mask: int) -> None:
         """The source has something, or the client has sent something, which counts for nothing,
         or has left."""
-        if mask & (READABLE | HANGUP) and self.discard():
+        if not mask & (READABLE | HANGUP) or self.discard():
             self.push()
 
     def end_push(self) -> None:
