@@ -86,6 +86,8 @@ class Response:
                 body = bytes(body)
             else:
                 raise TypeError(f"body must be bytes or str, not {type(body).__name__}")
+        if content_type is None and body:
+            content_type = OCTETS
         if status != 200:
             _check_status(status)
         self.body = body

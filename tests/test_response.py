@@ -14,10 +14,11 @@ from fastraw.response import as_response
 @pytest.mark.parametrize(
     ("body", "octets", "content_type"),
     [
-        (b"\xff", b"\xff", None),
+        (b"\xff", b"\xff", "application/octet-stream"),
         ("\u20ac", b"\xe2\x82\xac", "text/plain; charset=utf-8"),
-        (bytearray(b"x"), b"x", None),
-        (memoryview(b"xyz")[1:], b"yz", None),
+        (bytearray(b"x"), b"x", "application/octet-stream"),
+        (memoryview(b"xyz")[1:], b"yz", "application/octet-stream"),
+        (b"", b"", None),
     ],
 )
 def test_body(body: Any, octets: bytes, content_type: str | None) -> None:

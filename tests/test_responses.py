@@ -91,6 +91,7 @@ def still_works(client: RawClient) -> bool:
         ({"a": [1, None]}, "application/json", b'{"a": [1, null]}'),
         ([], "application/json", b"[]"),
         (Response("text"), "text/plain; charset=utf-8", b"text"),
+        (Response(b"octets"), "application/octet-stream", b"octets"),
         (Response(b"octets", content_type="image/png"), "image/png", b"octets"),
         (Response(b"x", headers={"Content-Type": "a/b"}), "a/b", b"x"),
         (Response(), None, b""),
