@@ -276,8 +276,8 @@ class Response:
 
     def copy(self) -> Response:
         """The same content under header fields that can be changed on their own: a handler may
-        give one object again and again. An iterable stays the one it is."""
-        twin = object.__new__(type(self))
+        give one object again and again. Iterable and source stay the ones they are."""
+        twin = Response.__new__(Response)
         for name in Response.__slots__:
             setattr(twin, name, getattr(self, name))
         if self._headers is not None:
