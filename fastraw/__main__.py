@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import __version__
+from .apps.look import STYLE
 from .errors import BindError, HTTPError
 from .parse import IMPLEMENTATION
 from .request import Request
@@ -45,27 +46,11 @@ _PAGE = f"""\
 <title>fastraw is running</title>
 <link rel="icon" href="data:,">
 <style>
-  :root {{ color-scheme: light dark; --ink: #1c2530; --soft: #5b6775; --paper: #f6f7f9;
-          --card: #fff; --line: #dde2e8; --accent: #0b6e4f; }}
-  @media (prefers-color-scheme: dark) {{
-    :root {{ --ink: #e6eaef; --soft: #9aa6b4; --paper: #12161b; --card: #1a2027;
-            --line: #2c353f; --accent: #5fd3a5; }}
-  }}
-  * {{ box-sizing: border-box; }}
-  body {{ margin: 0; min-height: 100vh; padding: 1.25rem; display: grid;
-         grid-template-columns: minmax(0, 1fr); place-items: center;
-         background: var(--paper); color: var(--ink);
-         font: 1rem/1.6 system-ui, -apple-system, "Segoe UI", sans-serif; }}
-  main {{ width: 100%; max-width: 40rem; padding: clamp(1.25rem, 5vw, 2.5rem);
-         background: var(--card); border: 1px solid var(--line); border-radius: .75rem; }}
-  h1 {{ margin: 0 0 .75rem; font-size: clamp(1.5rem, 6vw, 2.125rem); line-height: 1.2; }}
-  h1::before {{ content: ""; display: inline-block; width: .6em; height: .6em;
-               margin-right: .45em; border-radius: 50%; background: var(--accent); }}
+{STYLE}  body {{ display: grid; grid-template-columns: minmax(0, 1fr); place-items: center; }}
   p {{ margin: 0 0 1rem; }}
   pre {{ margin: 0 0 1rem; padding: 1rem; overflow-x: auto; background: var(--paper);
         border: 1px solid var(--line); border-radius: .5rem;
         font: .875rem/1.5 ui-monospace, Menlo, Consolas, monospace; }}
-  small {{ color: var(--soft); }}
 </style>
 </head>
 <body>

@@ -167,7 +167,7 @@ def render(entries: list[Entry], complete: bool, names: list[str], order: Order,
     """
     rows = [_row(entry, order) for entry in order.sort(entries)]
     if names:
-        rows.insert(0, _cells("../" + order.query, "Up", "folder"))
+        rows.insert(0, _cells("../" + order.query, "<span>Up</span>", "up"))
     content = _table(rows, order)
     return _PAGE.format(
         title=escape(_shown(f"Index of {'/'.join([mount, *names])}/")),
@@ -215,7 +215,7 @@ def _row(entry: Entry, order: Order) -> str:
     )
     if entry.is_folder:
         return _cells(f"{link}/{order.query}", f"<span>{shown}/</span>", "folder", date=date)
-    size = f'<span title="{entry.size:,} bytes">{_size(entry.size)}</span>'
+    size = f'<span title="{entry.size:,} bytes">{file_size(entry.size)}</span>'
     return _cells(link, f"<span>{shown}</span>", "file", size, date)
 
 
@@ -237,12 +237,12 @@ def _summary(entries: list[Entry], complete: bool) -> str:
     if folders:
         parts.append("1 directory" if folders == 1 else f"{folders:,} directories")
     if files:
-        size = _size(sum(entry.size for entry in entries))
+        size = file_size(sum(entry.size for entry in entries))
         parts.append(f"{'1 file' if files == 1 else f'{files:,} files'}, {size}")
     return ", ".join(parts) + ". Times are in UTC."
 
 
-def _size(size: int) -> str:
+def file_size(size: int) -> str:
     """In the largest unit that leaves at least 1, with a decimal below 10."""
     if size < 1024:
         return f"{size} B"

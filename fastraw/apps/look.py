@@ -31,33 +31,38 @@ LISTING_STYLE = (
   h1 a { color: var(--accent); }
   table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
   th { padding: 0 .5rem; text-align: left; font-size: .875rem; font-weight: 600;
-       color: var(--soft); border-bottom: 1px solid var(--line); }
+       white-space: nowrap; color: var(--soft); border-bottom: 1px solid var(--line); }
   th a { display: inline-block; padding: .5rem 0; }
   th[aria-sort] a { color: var(--ink); }
   th[aria-sort=ascending] a::after { content: " \\2191"; }
   th[aria-sort=descending] a::after { content: " \\2193"; }
-  td { padding: 0 .5rem; border-bottom: 1px solid var(--line); color: var(--soft);
-       font-size: .875rem; white-space: nowrap; }
+  td { padding: .5rem; border-bottom: 1px solid var(--line); color: var(--soft);
+       font-size: .875rem; line-height: 1.5rem; white-space: nowrap; vertical-align: top; }
   tr:last-child td { border-bottom: 0; }
   tbody tr:hover { background: var(--paper); }
   .name { width: 100%; padding-left: 0; white-space: normal; overflow-wrap: anywhere; }
   .size { text-align: right; }
+  td.name { padding-top: 0; padding-bottom: 0; }
   td.name a { display: flex; gap: .625rem; padding: .5rem 0 .5rem .25rem; font-size: 1rem;
-              line-height: 1.5; color: var(--ink); }
+              color: var(--ink); }
   td.name a:hover, td.name a:focus-visible { color: var(--accent); }
-  td.name a::before { content: ""; flex: none; width: .75rem; height: .9375rem;
-                      margin: .28rem .125rem 0; border: 1.5px solid var(--soft);
+  td.name a::before { content: ""; box-sizing: border-box; flex: none; width: .875rem;
+                      height: 1.0625rem; margin: .22rem .125rem 0; border: 1.5px solid var(--soft);
                       border-radius: .125rem .375rem .125rem .125rem; }
-  td.name a.folder::before { width: 1rem; height: .75rem; margin: .4rem 0 0;
+  td.name a.folder::before { width: 1.125rem; height: .875rem; margin: .33rem 0 0;
                              background: var(--accent); border-color: var(--accent);
                              border-radius: .0625rem .25rem .1875rem .1875rem; }
-  .folder { font-weight: 600; }
+  td.name a.up::before { content: "\\2191"; width: 1.125rem; height: auto; margin: 0; border: 0;
+                         text-align: center; color: var(--accent); }
+  .folder, .up { font-weight: 600; }
+  .date { padding-right: .25rem; }
   p { margin: 1rem 0 0; color: var(--soft); }
   @media (max-width: 36rem) {
     body { padding: .5rem; }
     .hour { display: none; }
-    td, th { padding: 0 .375rem; }
-    td:last-child, th:last-child { padding-right: 0; }
+    .size, .date { padding-left: .375rem; padding-right: .375rem; }
+    .name, .date { padding-right: 0; }
+    th[aria-sort] a::after { margin-left: -.125em; }
   }
 """
 )
