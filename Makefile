@@ -4,10 +4,12 @@
 #   PYTHON=python3.13         the interpreter to make the environment with
 #   FASTRAW_PURE=1            run with the parser in Python
 #   FASTRAW_BUILD_EXTENSION   yes: a failing build is an error; no: leave the extension out
+#   TEST_EXTRA=test-free-threaded   what `make test` installs, where some of `test` cannot be
 #   ARGS="..."                more arguments for what is run
 
 PYTHON ?= python3
 VENV ?= .venv
+TEST_EXTRA ?= test
 RUN := $(VENV)/bin/python
 # An older release with a wheel, where the newest has none for this interpreter.
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --prefer-binary
@@ -25,7 +27,7 @@ help:
 serve: $(EXTENSION)
 	$(RUN) -m fastraw $(ARGS)
 
-test: $(EXTENSION) $(VENV)/.extra-test
+test: $(EXTENSION) $(VENV)/.extra-$(TEST_EXTRA)
 	$(RUN) -m pytest --cov --cov-report=term $(ARGS)
 
 bench: $(EXTENSION) $(VENV)/.extra-bench

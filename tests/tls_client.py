@@ -16,10 +16,13 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-import trustme
+import pytest
 
 from fastraw import TLS
 from tests.raw_client import PATIENCE_SECONDS, BadResponse, RawClient
+
+# It stands on cryptography, which cannot be had for free-threaded Python 3.13.
+trustme = pytest.importorskip("trustme", reason="no trustme; pip install trustme")
 
 NAME = "localhost"
 
