@@ -40,6 +40,10 @@ def _rate_over(other: str) -> Callable[[Results], Value]:
     return lambda job: report.ratio(job, "fastraw", other)
 
 
+def _router(job: Results) -> Value:
+    return report.ratio(job, "router", "fastraw")
+
+
 def _p50_over(other: str) -> Callable[[Results], Value]:
     return lambda job: report.ratio(job, "fastraw", other, "p50_us")
 
@@ -88,6 +92,8 @@ GOALS = (
     ),
     Goal(_MIXED.format("granian"), "mixed-32", 1.5, _rate_over("granian")),
     Goal(_MIXED.format("waitress"), "mixed-32", 10, _rate_over("waitress")),
+    Goal("hello, 500 routes: throughput, bare handler = 1", "routes", 0.92, _router),
+    Goal("500 routes, a parameter: the same", "routes-parameter", 0.92, _router),
     Goal("all block, 32 workers: 0.93 of 6,400/s", "blocking", 5952, _median("rate"), unit="/s"),
     Goal(_CROWD.format("throughput, alone = 1"), "crowd", 0.85, _median("rate_ratio")),
     Goal(_CROWD.format("p99, alone = 1"), "crowd", 1.15, _median("p99_ratio"), at_most=True),

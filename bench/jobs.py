@@ -9,7 +9,7 @@ from functools import partial
 import loads
 import special
 from loads import LOADS, Place
-from peers import BARE, PEERS, Peer
+from peers import BARE, PEERS, ROUTED, Peer
 from process import Server
 
 Sample = dict[str, float]
@@ -30,6 +30,8 @@ class Job:
     servers: tuple[str, ...] = _SERVERS
     rounds: int | None = None
     """At most so many, where more would tell nothing new."""
+    peers: tuple[Peer, ...] = ()
+    """Rows of its own, in place of `servers`."""
 
 
 def jobs(smoke: bool) -> list[Job]:
@@ -37,6 +39,7 @@ def jobs(smoke: bool) -> list[Job]:
     crowd, dripping = (200, 100) if smoke else (special.CROWD, special.DRIPPING)
     return [
         *map(_wrk_job, LOADS),
+        *map(_routes_job, loads.ROUTES),
         Job(
             "crowd",
             f"64 busy connections, alone and among {crowd:,} idle and {crowd:,} half-sent ones",
@@ -71,6 +74,11 @@ def _wrk_job(load: loads.Load) -> Job:
         ("--workers", str(load.workers), "--mode", load.mode or "hello"),
         _SERVERS if load.mode is None else tuple(peer.name for peer in PEERS),
     )
+
+
+def _routes_job(load: loads.Load) -> Job:
+    arguments = ("--workers", str(load.workers))
+    return Job(load.name, load.title, "wrk", partial(loads.measure, load), arguments, peers=ROUTED)
 
 
 LIFECYCLE = "lifecycle"

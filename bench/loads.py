@@ -76,6 +76,12 @@ LOADS = (
 )  # fmt: skip
 
 
+ROUTES = (
+    Load("routes", "hello through a router with 500 routes, 64 connections"),
+    Load("routes-parameter", "the same, by a route with a parameter", "/hello/World"),
+)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where things run, and how much work a millisecond is."""

@@ -78,3 +78,9 @@ PEERS = (
         unfit={"crowd": _THREADS},
     ),
 )
+
+ROUTED = (
+    next(peer for peer in PEERS if peer.name == "fastraw"),
+    Peer("router", "fastraw", "fastraw, 500 routes", arguments=("--mode", "router")),
+)
+"""The rows of the tables that say what a router costs."""

@@ -108,7 +108,7 @@ def run(
     job: Job, peers: Iterable[Peer], where: Place, given: argparse.Namespace, python: str
 ) -> Results:
     """All rounds of a job."""
-    peers = [peer for peer in peers if peer.name in job.servers]
+    peers = job.peers or [peer for peer in peers if peer.name in job.servers]
     found: Results = {"title": job.title, "kind": job.kind, "rounds": []}
     for number in range(min(given.rounds, job.rounds or given.rounds)):
         samples = {}

@@ -80,6 +80,8 @@ class Request:
 
     deadline_at: float | None = None
     """When the answer should be there, on the monotonic clock; `deadline` says what is left."""
+    matched: dict[int, Any] | None = None
+    """For routers: what each of them has found for this request."""
     ordinary = False
     """For the server: neither this request nor the way it is served asks for special care."""
     began = 0.0

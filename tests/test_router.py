@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -315,6 +316,22 @@ def test_a_refused_route_leaves_nothing_behind() -> None:
     assert ask(both, "/c/b") == 404
     with pytest.raises(ValueError, match="no route"):
         both.url_for("second", y="c")
+
+
+@pytest.mark.parametrize("target", ["/x5/y", "/r7/5", "/r8", "/nothing/here"])
+def test_matching_costs_the_same_among_many_routes(target: str) -> None:
+    def calls(number: int) -> int:
+        patterns = (f"/r{index}{end}" for index in range(number) for end in ("", "/{x:int}"))
+        among = router(*patterns, "/{a}/{b}")
+        counted = []
+        sys.setprofile(lambda frame, event, argument: counted.append(event))
+        try:
+            ask(among, target)
+        finally:
+            sys.setprofile(None)
+        return len(counted)
+
+    assert calls(10) == calls(1000)
 
 
 def test_adding_looks_only_at_similar_routes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@
 - `/slow?ms=N`: the same after blocking for N milliseconds
 - `/cpu?n=N`: the same after N turns of a loop in Python
 - `/big`: 1 MiB
+- `/hello/NAME`: the same, whatever the name
 - `/upload`: the number of octets received, in decimal
 """
 
@@ -48,7 +49,7 @@ def number(query: str) -> int:
 
 def answer(path: str, query: str) -> bytes | None:
     """The body for a path other than /upload; None if there is none."""
-    if path == "/":
+    if path == "/" or path.startswith("/hello/"):
         return HELLO
     if path == "/slow":
         time.sleep(number(query) / 1000)

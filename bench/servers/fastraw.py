@@ -1,8 +1,8 @@
-"""fastraw with a bare handler."""
+"""fastraw with a bare handler, or with a router of 500 routes."""
 
 from __future__ import annotations
 
-from fastraw import FastServer, Limits, Request, Response, Timeouts
+from fastraw import FastServer, Limits, Request, Response, Router, Timeouts
 from fastraw.engine import scheduler
 from servers import CONNECTIONS, HOST, PATIENT_SECONDS, app, options
 
@@ -20,6 +20,24 @@ def handler(request: Request) -> Response:
     return Response(body, content_type=app.CONTENT_TYPE)
 
 
+ROUTES = 500
+
+
+def routed() -> Router:
+    """The same application, its routes among others."""
+    router = Router()
+
+    def hello(request: Request) -> Response:
+        return Response(app.HELLO, content_type=app.CONTENT_TYPE)
+
+    for number in range((ROUTES - 2) // 2):
+        router.get(f"/things-{number}")(hello)
+        router.get(f"/things-{number}/{{id:int}}")(hello)
+    router.get("/")(hello)
+    router.get("/hello/{name}")(hello)
+    return router
+
+
 def timeouts(patient: bool) -> Timeouts:
     """The defaults, or long ones for the phases that a silent connection is in."""
     if not patient:
@@ -34,7 +52,7 @@ if __name__ == "__main__":
         permits = given.permits
         scheduler.permit_count = lambda: permits
     FastServer(
-        handler,
+        routed() if given.mode == "router" else handler,
         host=HOST,
         port=given.port,
         workers=given.workers,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, TypeVar
 
 from ..errors import HTTPError
 from ..request import Request
@@ -14,22 +14,15 @@ from .segment_tree import ANY, Route
 Result = TypeVar("Result")
 
 
-class Match(NamedTuple):
-    """What a router has found for a request.
+Match = tuple[Route | None, Handler, Mapping[str, Any], str, str | None]
+"""What a router has found for a request (a bare tuple: one is made for most requests):
 
-    Attributes:
-        route: None when there is none for its path and method.
-        run: what to call.
-        values: what the pattern's parameters took.
-        mount_path: where the router itself was mounted.
-        below: for a mount, where its handler is mounted.
-    """
-
-    route: Route | None
-    run: Handler
-    values: dict[str, Any]
-    mount_path: str
-    below: str | None = None
+1. the route; None when there is none for its path and method
+2. what to call
+3. what the pattern's parameters took
+4. where the router itself was mounted
+5. for a mount, where its handler is mounted
+"""
 
 
 def missing(request: Request) -> Answer:
@@ -52,13 +45,13 @@ def allow(methods: set[str]) -> str:
     return ", ".join(sorted({*methods, *head, "OPTIONS"} - {ANY}))
 
 
-def within(match: Match, request: Request, call: Callable[[Request], Result]) -> Result:
-    """Call with the request as the mounted handler sees it."""
+def within(
+    mount_path: str, values: Mapping[str, Any], request: Request, call: Callable[[Request], Result]
+) -> Result:
+    """Call with the request as a handler sees it that is mounted there."""
     before = request.mount_path, request.path_params
-    assert match.below is not None
-    request.mount_path = match.below
-    if match.values:
-        request.path_params = {**request.path_params, **match.values}
+    request.mount_path = mount_path
+    request.path_params = {**request.path_params, **values}
     try:
         return call(request)
     finally:

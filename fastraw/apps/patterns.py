@@ -48,11 +48,12 @@ def decode(raw: str) -> str:
 
 
 def segments_of(raw_path: str) -> list[str]:
-    """The decoded segments of a path that is empty or begins with a slash.
+    """The decoded segments of a path that is empty or begins with a slash, the nothing before
+    that slash as the first.
 
     Raises HTTPError 400 when one is to be refused.
     """
-    raw = raw_path.split("/")[1:]
+    raw = raw_path.split("/")
     if "%" not in raw_path and "/." not in raw_path:
         return raw
     try:
@@ -61,11 +62,7 @@ def segments_of(raw_path: str) -> list[str]:
         raise HTTPError(400, str(error)) from error
 
 
-# Converters: from a decoded segment to a value, None when it does not match; and back.
-
-
-def _to_str(text: str) -> str | None:
-    return text or None
+# Converters: from a decoded segment, not empty, to a value; None when it does not match.
 
 
 def _to_int(text: str) -> int | None:
@@ -79,7 +76,7 @@ def _to_uuid(text: str) -> UUID | None:
     return UUID(text) if _uuid(text) else None
 
 
-CONVERTERS: Mapping[str, Callable[[str], Any]] = {"int": _to_int, "uuid": _to_uuid, "str": _to_str}
+CONVERTERS: Mapping[str, Callable[[str], Any]] = {"int": _to_int, "uuid": _to_uuid, "str": str}
 """The most specific first; int and uuid have nothing in common."""
 PATH = "path"
 _EXAMPLES = {"int": "1", "uuid": "00000000-0000-0000-0000-000000000000", "str": "x"}
@@ -131,7 +128,7 @@ class Pattern:
 def _text_for(segment: Segment, values: Mapping[str, Any]) -> str:
     value = values[segment.text]
     text = str(value) if isinstance(value, (str, int, UUID)) else ""
-    if text in (".", "..") or CONVERTERS[segment.converter](text) is None:
+    if text in ("", ".", "..") or CONVERTERS[segment.converter](text) is None:
         raise ValueError(f"{segment.text} must be a segment for {segment.converter}, not {value!r}")
     return text
 
@@ -235,7 +232,7 @@ def _includes(wide: Segment, narrow: Segment) -> bool:
         return False
     if narrow.converter:
         return wide.converter == "str"
-    return CONVERTERS[wide.converter](narrow.text) is not None
+    return narrow.text != "" and CONVERTERS[wide.converter](narrow.text) is not None
 
 
 def common_path(first: Pattern, second: Pattern) -> str:

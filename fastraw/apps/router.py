@@ -67,7 +67,6 @@ class Router:
         self._middleware: list[Middleware] = []
         self._missing: Handler = missing
         self._entry: Handler = self._dispatch
-        self._slot = f"_match_{id(self)}"
 
     # ---- adding ----
 
@@ -187,38 +186,42 @@ class Router:
             route = table.get(head.method)
             if route is not None:
                 return route.run(request)
-        match = self._match(request)
-        if match.below is not None:
-            return within(match, request, match.run)
-        if match.values:
-            request.path_params = {**request.path_params, **match.values}
-        return match.run(request)
+        _, run, values, _, below = (
+            self._find(request) if request.matched is None else self._match(request)
+        )
+        if below is not None:
+            return within(below, values, request, run)
+        if values:
+            outer = request.path_params
+            request.path_params = {**outer, **values} if outer else values
+        return run(request)
 
     def route_key(self, request: Request) -> Hashable:
         """For the server: the route by which slowness is learned."""
-        match = self._match(request)
-        route = match.route
-        if route is None or match.below is None:
+        route, _, values, _, below = self._match(request)
+        if route is None or below is None:
             return route or self
         told = getattr(route.handler, "route_key", key_below)
-        return route, within(match, request, told)
+        return route, within(below, values, request, told)
 
     def route_options(self, request: Request) -> RouteOptions:
         """For the server: how a request is to be served."""
-        match = self._match(request)
-        route = match.route
+        route, _, values, _, below = self._match(request)
         if route is None:
             return DEFAULT
         told = options_of(route.handler)
-        if match.below is not None:
-            return within(match, request, told)
+        if below is not None:
+            return within(below, values, request, told)
         return replace(told(request), **route.given) if route.given else told(request)
 
     def _match(self, request: Request) -> Match:
-        """What is found for a request, which is looked for once."""
-        found: Match | None = request.__dict__.get(self._slot)
-        if found is None or found.mount_path != request.mount_path:
-            found = request.__dict__[self._slot] = self._find(request)
+        """What is found for a request, kept on it for the calls that will follow."""
+        matched = request.matched
+        if matched is None:
+            matched = request.matched = {}
+        found: Match | None = matched.get(id(self))
+        if found is None or found[3] != request.mount_path:
+            found = matched[id(self)] = self._find(request)
         return found
 
     def _find(self, request: Request) -> Match:
@@ -226,27 +229,31 @@ class Router:
         path, method = head.target.partition("?")[0], head.method
         if mount_path or path[0] != "/":
             path = request.subpath
-        values: list[Any] = []
         if path == "*":  # RFC 9110 section 9.3.7: about the server as a whole
-            return Match(None, allowing(self._methods), {}, mount_path)
+            return None, allowing(self._methods), {}, mount_path, None
+        values: list[Any] = []
         try:
             segments = segments_of(path)
-            route = self._root.find(method, segments, 0, values)
+            route = self._root.find(method, segments, 1, values)
         except HTTPError as error:
-            return Match(None, raising(error.status, error.detail), {}, mount_path)
-        if route is not None:
-            taken = dict(zip(route.pattern.names, values, strict=True)) if values else {}
-            if route.methods:
-                return Match(route, route.run, taken, mount_path)
-            consumed = "/".join(path.split("/")[: len(route.pattern.segments) + 1])
-            return Match(route, route.run, taken, mount_path, mount_path + consumed)
-        methods = self._root.methods(segments, 0)
+            return None, raising(error.status, error.detail), {}, mount_path, None
+        if route is None:
+            return None, self._miss(method, segments), {}, mount_path, None
+        names = route.pattern.names
+        taken = {names[0]: values[0]} if len(names) == 1 else dict(zip(names, values, strict=True))
+        if route.methods:
+            return route, route.run, taken, mount_path, None
+        consumed = "/".join(path.split("/")[: len(route.pattern.segments) + 1])
+        return route, route.run, taken, mount_path, mount_path + consumed
+
+    def _miss(self, method: str, segments: list[str]) -> Handler:
+        """What answers where no route has the path and the method."""
+        methods = self._root.methods(segments, 1)
         if not methods:
-            return Match(None, self._missing, {}, mount_path)
+            return self._missing
         if method == "OPTIONS":
-            return Match(None, allowing(methods), {}, mount_path)
-        # RFC 9110 section 15.5.6
-        return Match(None, raising(405, "", Allow=allow(methods)), {}, mount_path)
+            return allowing(methods)
+        return raising(405, "", Allow=allow(methods))  # RFC 9110 section 15.5.6
 
     # ---- the way back ----
 

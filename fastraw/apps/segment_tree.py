@@ -68,36 +68,56 @@ class Node:
     exact: Table = field(default_factory=dict)
     rest: Table = field(default_factory=dict)
     mount: Route | None = None
+    forks: bool = False
+    """There is more than literals."""
+    sole: tuple[Callable[[str], Any], Node] | None = None
+    """What there is beside literals, when it is a single converter."""
 
     # ---- finding ----
 
     def find(self, method: str, segments: list[str], place: int, values: list[Any]) -> Route | None:
         """The most specific route for a method and segments[place:]; what its parameters take is
         added to `values`."""
-        if place == len(segments):
-            found = self.exact.get(method) or self.exact.get(ANY)
-            if found is not None:
-                return found
-            return self.mount
-        text = segments[place]
-        child = self.literals.get(text)
-        if child is not None:
-            found = child.find(method, segments, place + 1, values)
+        node = self
+        while place < len(segments):
+            text = segments[place]
+            child = node.literals.get(text)
+            if child is None and node.sole is not None:
+                convert, child = node.sole
+                value = convert(text) if text else None
+                if value is None:
+                    return None
+                values.append(value)
+            elif node.forks:
+                return node._find_forked(child, method, segments, place, values)
+            elif child is None:
+                return None
+            node = child
+            place += 1
+        return node.exact.get(method) or node.exact.get(ANY) or node.mount
+
+    def _find_forked(
+        self, literal: Node | None, method: str, segments: list[str], place: int, values: list[Any]
+    ) -> Route | None:
+        """The same where there may be several ways to go on from here."""
+        before = len(values)
+        if literal is not None:
+            found = literal.find(method, segments, place + 1, values)
             if found is not None:
                 return found
         for convert, child in self.typed:
-            value = convert(text)
+            del values[before:]
+            value = convert(segments[place]) if segments[place] else None
             if value is not None:
                 values.append(value)
                 found = child.find(method, segments, place + 1, values)
                 if found is not None:
                     return found
-                values.pop()
-        if self.rest:
-            found = self.rest.get(method) or self.rest.get(ANY)
-            if found is not None:
-                values.append(join_rest(segments[place:]))
-                return found
+        del values[before:]
+        found = self.rest.get(method) or self.rest.get(ANY)
+        if found is not None:
+            values.append(join_rest(segments[place:]))
+            return found
         return self.mount
 
     def methods(self, segments: list[str], place: int) -> set[str]:
@@ -110,7 +130,7 @@ class Node:
         if child is not None:
             found |= child.methods(segments, place + 1)
         for convert, child in self.typed:
-            if convert(text) is not None:
+            if text and convert(text) is not None:
                 found |= child.methods(segments, place + 1)
         return found
 
@@ -125,10 +145,12 @@ class Node:
             node = node._typed(converter) if converter else node._literal(text)
         if not route.methods:
             node.mount = route
+            node._look_for_forks()
             return node
         table = node.rest if route.pattern.takes_rest else node.exact
         for method in route.methods:
             table[method] = route
+        node._look_for_forks()
         # RFC 9110 section 9.3.2: HEAD is GET without the content; the server leaves that out.
         if "GET" in route.methods and ("HEAD" not in table or "HEAD" not in table["HEAD"].methods):
             table["HEAD"] = route
@@ -145,7 +167,13 @@ class Node:
                 for name, convert in CONVERTERS.items()
                 if name in self.by_converter
             ]
+            self._look_for_forks()
         return self.by_converter[converter]
+
+    def _look_for_forks(self) -> None:
+        alone = len(self.typed) == 1 and not self.rest and self.mount is None
+        self.sole = self.typed[0] if alone else None
+        self.forks = bool(self.typed or self.rest or self.mount)
 
     def _similar(self, pattern: Pattern, place: int) -> Iterator[Route]:
         """The routes that may match a path that `pattern` matches, and some others."""
