@@ -6,12 +6,12 @@ set_cookie(..) -> format_cookie  -> Set-Cookie field
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import formatdate
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
+
+from .headers import is_token
 
 SameSite = Literal["Strict", "Lax", "None"]
 
@@ -19,12 +19,11 @@ SameSite = Literal["Strict", "Lax", "None"]
 MAX_COOKIE_BYTES: Final = 4096
 MAX_ATTRIBUTE_BYTES: Final = 1024
 
-# RFC 6265 section 4.1.1: cookie-name is a token; cookie-value is cookie-octets, perhaps quoted.
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-_OCTETS = r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"
-_VALUE = re.compile(rf'{_OCTETS}|"{_OCTETS}"').fullmatch
-_PATH = re.compile(r"/[\x20-\x3a\x3c-\x7e]*").fullmatch
-_DOMAIN = re.compile(r"\.?[0-9A-Za-z](?:[0-9A-Za-z\-.]*[0-9A-Za-z])?").fullmatch
+# Sets and not patterns: compiling those would be a good part of the time that fastraw takes to
+# import. RFC 6265 section 4.1.1: cookie-octet, any-CHAR except CTL and semicolon; and host names.
+_OCTETS = frozenset(map(chr, range(0x21, 0x7F))) - frozenset('",;\\')
+_PATH_CHARACTERS = frozenset(map(chr, range(0x20, 0x7F))) - frozenset(";")
+_DOMAIN_CHARACTERS = frozenset(filter(str.isalnum, _OCTETS)) | frozenset("-.")
 
 
 def parse_cookies(fields: Iterable[str]) -> dict[str, str]:
@@ -36,10 +35,12 @@ def parse_cookies(fields: Iterable[str]) -> dict[str, str]:
             name, value = name.strip(" \t"), value.strip(" \t")
             if not equals or not name:
                 continue
-            if len(value) >= 2 and value[0] == value[-1] == '"':
-                value = value[1:-1]
-            cookies.setdefault(_decoded(name), _decoded(value))
+            cookies.setdefault(_decoded(name), _decoded(_unquoted(value)))
     return cookies
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) >= 2 and value[0] == value[-1] == '"' else value
 
 
 def _decoded(text: str) -> str:
@@ -51,12 +52,8 @@ def _decoded(text: str) -> str:
         return text
 
 
-@dataclass(frozen=True)
-class CookieScope:
-    """Where and how a browser keeps a cookie: the attributes that are not about its time.
-
-    Raises ValueError, naming the attribute, for what no browser would take.
-    """
+class CookieScope(NamedTuple):
+    """Where and how a browser keeps a cookie: the attributes that are not about its time."""
 
     path: str | None
     domain: str | None
@@ -65,30 +62,31 @@ class CookieScope:
     same_site: SameSite | None
     partitioned: bool
 
-    def __post_init__(self) -> None:
-        if self.path is not None and not _PATH(self.path):
-            raise ValueError(f"path must be ASCII, begin with / and have no ;, not {self.path!r}")
-        if self.domain is not None and not _DOMAIN(self.domain):
-            raise ValueError(f"domain must be a host name in ASCII, not {self.domain!r}")
-        for name, value in (("path", self.path), ("domain", self.domain)):
+    def check(self, name: str) -> None:
+        """ValueError, naming the argument, for what no browser would take of cookie `name`."""
+        path, domain = self.path, self.domain
+        if path is not None and not (path[:1] == "/" and _PATH_CHARACTERS.issuperset(path)):
+            raise ValueError(f"path must be ASCII, begin with / and have no ;, not {path!r}")
+        if domain is not None and not (
+            _DOMAIN_CHARACTERS.issuperset(domain)
+            and domain[-1:].isalnum()
+            and domain.removeprefix(".")[0].isalnum()
+        ):
+            raise ValueError(f"domain must be a host name in ASCII, not {domain!r}")
+        for argument, value in (("path", path), ("domain", domain)):
             if value is not None and len(value) > MAX_ATTRIBUTE_BYTES:
-                raise ValueError(f"{name} must not be longer than {MAX_ATTRIBUTE_BYTES} octets")
+                raise ValueError(f"{argument} must not be longer than {MAX_ATTRIBUTE_BYTES} octets")
         if self.same_site not in ("Strict", "Lax", "None", None):
             raise ValueError(f"same_site must be Strict, Lax or None, not {self.same_site!r}")
         if self.same_site == "None" and not self.secure:
             raise ValueError("same_site 'None' needs secure=True")
         if self.partitioned and not self.secure:
             raise ValueError("partitioned needs secure=True")
-
-    def check_prefix(self, name: str) -> None:
-        """ValueError when the name promises what the attributes do not keep (RFC 6265bis 4.1.3).
-
-        Browsers compare the prefixes without regard to case.
-        """
+        # RFC 6265bis section 4.1.3: prefixes that promise something, in any case.
         key = name.lower()
         if key.startswith(("__secure-", "__host-")) and not self.secure:
             raise ValueError(f"name {name!r} needs secure=True")
-        if key.startswith("__host-") and (self.path != "/" or self.domain is not None):
+        if key.startswith("__host-") and (path != "/" or domain is not None):
             raise ValueError(f"name {name!r} needs path='/' and no domain")
 
     def attributes(self) -> list[str]:
@@ -116,16 +114,16 @@ def format_cookie(
     expires: datetime | float | None = None,
 ) -> str:
     """The value of a Set-Cookie field; ValueError, naming the argument, for what is not allowed."""
-    if not isinstance(name, str) or not _NAME(name):
+    if not isinstance(name, str) or not is_token(name):
         raise ValueError(f"name must be a token (RFC 6265 section 4.1.1), not {name!r}")
-    if not isinstance(value, str) or not _VALUE(value):
+    if not isinstance(value, str) or not _OCTETS.issuperset(_unquoted(value)):
         raise ValueError(
             "value must be printable ASCII without space, quote, comma, semicolon or backslash "
             f"(RFC 6265 section 4.1.1; urllib.parse.quote gives such text), not {value!r}"
         )
     if len(name) + len(value) > MAX_COOKIE_BYTES:
         raise ValueError(f"value and name must not have more than {MAX_COOKIE_BYTES} octets")
-    scope.check_prefix(name)
+    scope.check(name)
     parts = [f"{name}={value}"]
     if expires is not None:
         parts.append(f"Expires={_fixdate(expires)}")

@@ -7,8 +7,7 @@ Request.form -> parse_urlencoded             -> Form
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import parse_qsl
 
 from .errors import HTTPError
@@ -17,8 +16,7 @@ from .parameters import Pairs, Parameters
 from .spool import Spool
 
 
-@dataclass(frozen=True)
-class FormLimits:
+class FormLimits(NamedTuple):
     """How large a form may be; see Request.form. All of it is content, and within its limit."""
 
     max_parts: int

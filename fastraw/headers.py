@@ -128,6 +128,11 @@ class Headers:
 HeaderFields = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 
+def is_token(text: str) -> bool:
+    """Whether `text` is a token (RFC 9110 section 5.6.2), as names and methods are."""
+    return _TOKEN(text) is not None
+
+
 def _checked(name: str, value: str) -> tuple[str, str]:
     if not isinstance(name, str) or not _TOKEN(name):
         raise ValueError(f"header name must be a token (RFC 9110 section 5.6.2), not {name!r}")

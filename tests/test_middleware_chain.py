@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import httpx
@@ -19,7 +20,7 @@ from fastraw.apps.middleware import (
     request_id,
 )
 from fastraw.route import Answer, Handler, RouteOptions, wrap
-from tests.raw_client import RawClient
+from tests.raw_client import PATIENCE_SECONDS, RawClient
 
 IN_THE_BOX = {
     "gzip": gzip(),
@@ -133,6 +134,23 @@ def test_nothing_is_parsed_after_a_malformed_request() -> None:
         assert response.status == 400
         assert response.closes
         client.expect_end()
+
+
+def test_a_client_that_leaves_is_nobodys_failure(caplog: pytest.LogCaptureFixture) -> None:
+    ended = threading.Event()
+
+    def read(request: Request) -> bytes:
+        try:
+            return request.stream.read()
+        finally:
+            ended.set()
+
+    read.stream_body = True  # type: ignore[attr-defined]
+    with FastServer(compose(*IN_THE_BOX.values())(read), port=0) as server:
+        with RawClient(server.address) as client:
+            client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
+        assert ended.wait(PATIENCE_SECONDS)
+    assert not caplog.records
 
 
 def test_upgrades_pass_through(caplog: pytest.LogCaptureFixture) -> None:

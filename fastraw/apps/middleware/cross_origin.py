@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ...fields import add_to_list, combined, split_list
-from ...headers import Headers
+from ...headers import Headers, is_token
 from ...request import Request
 from ...response import Response
 from ...route import Handler, wrap
@@ -24,7 +24,6 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MAX_AGE_SECONDS = 600
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.\-]*://[^/\s,?#@]+").fullmatch
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 
 Origins = Iterable[str] | Callable[[str], bool]
 
@@ -124,7 +123,7 @@ class _Terms:
         if headers is None:
             # Named one by one: with credentials a `*` would be a field of that name.
             wanted = split_list(combined(asked, "access-control-request-headers") or "")
-            headers = ", ".join(name for name in wanted if _TOKEN(name))
+            headers = ", ".join(name for name in wanted if is_token(name))
             add_to_list(given, "Vary", "Access-Control-Request-Headers")
         if granted:
             given["Access-Control-Allow-Methods"] = self.methods
@@ -151,6 +150,6 @@ def _allowed(origins: Origins) -> Callable[[str], bool] | None:
 def _names(argument: str, names: Iterable[str]) -> str:
     listed = [*names]
     for name in listed:
-        if isinstance(names, str) or not _TOKEN(name):
+        if isinstance(names, str) or not is_token(name):
             raise ValueError(f"{argument} must be a list of tokens, not {names!r}")
     return ", ".join(listed)

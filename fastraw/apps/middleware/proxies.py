@@ -112,10 +112,7 @@ def _trust(entries: list[str]) -> Callable[[Address], bool]:
 
     @lru_cache(REMEMBERED_ADDRESSES)
     def is_in_network(host: str) -> bool:
-        try:
-            address = _address(host)
-        except ValueError:
-            return False
+        address = _address(host)
         return any(address in network for network in networks)
 
     def is_trusted(client: Address) -> bool:
