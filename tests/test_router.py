@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastraw import FastServer, HTTPError, Request, Response, Router
-from fastraw.apps import segment_tree
-from fastraw.apps.patterns import parse_pattern, relate
+from fastraw.apps.routing import segment_tree
+from fastraw.apps.routing.patterns import parse_pattern, relate
 from fastraw.route import Answer, Handler, RouteOptions, wrap
 from tests.made import made
 from tests.program import PYTHON, Program
@@ -679,6 +679,23 @@ def test_url_for_refuses_what_would_lead_elsewhere(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         router(pattern).url_for("handler", **values)
+
+
+def test_url_for_a_method_and_for_what_cannot_be_hashed() -> None:
+    class Users:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self, request: Request) -> Answer:
+            return ""
+
+        def show(self, request: Request) -> Answer:
+            return ""
+
+    users, both = Users(), Router()
+    both.get("/users")(users)
+    both.get("/users/{id}")(users.show)
+    assert both.url_for(users) == "/users"
+    assert both.url_for(users.show, id=1) == "/users/1"
 
 
 def test_url_for_of_an_unknown_or_ambiguous_route() -> None:

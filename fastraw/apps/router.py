@@ -1,9 +1,10 @@
 """Router: a handler that finds the handler for a request by its path and method.
 
-request -> fixed path? a look into a dictionary   -> handler
-        -> segments, the tree (segment_tree.py)   -> handler, mounted handler, 404, 405, OPTIONS
+request -> fixed path? a look into a dictionary    -> handler
+        -> segments, the tree of routing/          -> handler, mounted handler, 404, 405, OPTIONS
 
-What patterns match stands in patterns.py. The most specific route wins, whichever was added first.
+What patterns match stands in routing/patterns.py. The most specific route wins, whichever was
+added first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import HTTPError
 from ..request import Request
 from ..route import DEFAULT, Answer, Handler, RouteOptions, options_of, wrap
-from .declare import (
+from .routing.declare import (
     Options,
     caller,
     check_handler,
@@ -24,9 +25,9 @@ from .declare import (
     name_of,
     with_timeout,
 )
-from .match import Match, allow, allowing, key_below, missing, raising, unwrapped, within
-from .patterns import parse_pattern, segments_of
-from .segment_tree import ANY, Node, Route, Table
+from .routing.match import Match, allow, allowing, key_below, missing, raising, unwrapped, within
+from .routing.patterns import parse_pattern, segments_of
+from .routing.segment_tree import ANY, Node, Route, Table
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -60,8 +61,8 @@ class Router:
         self._root = Node()
         self._fixed: dict[str, Table] = {}
         """Raw path -> table, for patterns that match a single path."""
-        self._routes: dict[str | int, list[Route]] = {}
-        """Name, and id of the handler -> routes."""
+        self._routes: dict[Hashable, list[Route]] = {}
+        """Name, and handler -> routes."""
         self._mounts: list[Route] = []
         self._methods: set[str] = set()
         self._middleware: list[Middleware] = []
@@ -108,7 +109,7 @@ class Router:
         parsed = parse_pattern(pattern)
         wanted = (ANY,) if methods is None else check_methods(methods)
         name, given = check_options(**options)
-        place = caller()
+        place = caller(globals())
 
         def add(handler: AnyHandler) -> AnyHandler:
             check_handler(handler)
@@ -134,7 +135,7 @@ class Router:
         if isinstance(inner, Router) and inner._has(self):
             raise ValueError(f"mount {prefix!r}: a router must not be mounted inside of itself")
         called = name or name_of(handler)
-        route = Route(parsed, (), handler, handler, {}, called, caller())
+        route = Route(parsed, (), handler, handler, {}, called, caller(globals()))
         self._add(route, name is not None)
         self._mounts.append(route)
 
@@ -146,12 +147,12 @@ class Router:
         if path is not None:
             self._fixed[path] = node.exact
         self._routes.setdefault(route.name, []).append(route)
-        self._routes.setdefault(id(route.handler), []).append(route)
+        self._routes.setdefault(_key(route.handler), []).append(route)
         self._methods.update(route.methods)
 
     def not_found(self, handler: AnyHandler) -> AnyHandler:
         """Have the decorated handler answer where no route matches the path, in place of a 404
-        in plain text. TypeError when it cannot be called."""
+        in plain text. A mounted router has its own. TypeError when it cannot be called."""
         check_handler(handler)
         self._missing = handler
         return handler
@@ -269,9 +270,9 @@ class Router:
         chains = list(self._chains(endpoint))
         if not chains:
             raise ValueError(f"there is no route {endpoint!r}")
-        fitting = [chain for chain in chains if names_of(chain) == values.keys()]
+        fitting = [chain for chain in chains if _names(chain) == values.keys()]
         if not fitting:
-            wanted = " or ".join(str(sorted(names_of(chain))) for chain in chains)
+            wanted = " or ".join(str(sorted(_names(chain))) for chain in chains)
             raise ValueError(f"{endpoint!r} takes {wanted}, not {sorted(values)}")
         paths = {"".join(r.pattern.build(values) for r in chain) for chain in fitting}
         if len(paths) > 1:
@@ -280,8 +281,7 @@ class Router:
 
     def _chains(self, endpoint: str | Handler) -> Iterator[tuple[Route, ...]]:
         """The routes of that name or handler, each behind the mounts that lead to it."""
-        key = endpoint if isinstance(endpoint, str) else id(endpoint)
-        for route in self._routes.get(key, ()):
+        for route in self._routes.get(_key(endpoint), ()):
             yield (route,)
         for mount in self._mounts:
             inner = unwrapped(mount.handler)
@@ -296,6 +296,12 @@ class Router:
         return any(isinstance(each, Router) and each._has(router) for each in inner)
 
 
-def names_of(chain: tuple[Route, ...]) -> set[str]:
+def _key(endpoint: str | Handler) -> Hashable:
+    """A bound method is another object each time, but equal; some handlers can only be told by
+    what they are."""
+    return endpoint if isinstance(endpoint, Hashable) else id(endpoint)
+
+
+def _names(chain: tuple[Route, ...]) -> set[str]:
     """The parameters of routes behind each other."""
     return {name for route in chain for name in route.pattern.names}

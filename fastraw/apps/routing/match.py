@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from ..errors import HTTPError
-from ..request import Request
-from ..response import Response
-from ..route import Answer, Handler
+from ...errors import HTTPError
+from ...request import Request
+from ...response import Response
+from ...route import Answer, Handler
 from .segment_tree import ANY, Route
 
 Result = TypeVar("Result")

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 from uuid import UUID
 
-from ..errors import HTTPError
+from ...errors import HTTPError
 
 # RFC 3986 section 3.3: what may stand in a segment as it is, beside letters, digits and "-._~".
 SEGMENT_SAFE = "!$&'()*+,;=:@"

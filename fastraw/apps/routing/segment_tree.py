@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from ..errors import HTTPError
-from ..route import Handler
+from ...errors import HTTPError
+from ...route import Handler
 from .patterns import CONVERTERS, EQUAL, Pattern, Relation, both, common_path, relate
 
 ANY = ""

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from time import monotonic
 from typing import Any, Literal, TypedDict
 
-from ..request import Request
-from ..route import Answer, Handler, RouteOptions
+from ...request import Request
+from ...route import Answer, Handler, RouteOptions
 
 _token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 
@@ -34,7 +34,7 @@ def with_timeout(handler: Handler, seconds: float | None) -> Handler:
         return handler
 
     def run(request: Request) -> Answer:
-        if request.deadline_at is None:  # the server sets it when the request has to wait
+        if request.deadline_at is None:  # else something around has begun to count
             request.deadline_at = monotonic() + seconds
         return handler(request)
 
@@ -85,9 +85,9 @@ def name_of(handler: Handler) -> str:
     return str(getattr(handler, "__name__", ""))
 
 
-def caller() -> str:
-    """File and line of the code that called into this package."""
+def caller(module: dict[str, Any]) -> str:
+    """File and line of the code that called into the module with those globals."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+    while frame.f_back is not None and frame.f_globals is module:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -1,0 +1,1 @@
+"""What the router is made of: patterns, the tree of their segments, matches, declarations."""
