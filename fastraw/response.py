@@ -155,7 +155,12 @@ class Response:
     def redirect(
         cls, location: str, status: int = 302, headers: HeaderFields | None = None
     ) -> Response:
-        """A redirect to `location`, a URI reference in ASCII (RFC 9110 section 15.4)."""
+        """A redirect to `location`, a URI reference (RFC 9110 sections 10.2.2 and 15.4).
+
+        Raises ValueError when it is not in ASCII, which a URI is; `urllib.parse.quote` helps.
+        """
+        if not location.isascii():
+            raise ValueError(f"location of a redirect must be a URI in ASCII, not {location!r}")
         if not 300 <= status <= 399:
             raise ValueError(f"status of a redirect must be 300 to 399, not {status!r}")
         response = cls(b"", status, headers)

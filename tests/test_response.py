@@ -68,6 +68,8 @@ def test_redirect() -> None:
     response = Response.redirect("/there?x=1")
     assert (response.status, response.headers["location"]) == (302, "/there?x=1")
     assert Response.redirect("/", 308, {"X": "y"}).headers["x"] == "y"
+    with pytest.raises(ValueError, match="location of a redirect must be a URI in ASCII"):
+        Response.redirect("/caf\u00e9")
     with pytest.raises(ValueError, match="status of a redirect must be 300 to 399, not 200"):
         Response.redirect("/", 200)
     with pytest.raises(ValueError, match="'Location'"):
