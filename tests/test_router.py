@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
@@ -20,6 +22,7 @@ from fastraw.route import Answer, Handler, RouteOptions, wrap
 from tests.made import made
 from tests.program import PYTHON, Program
 from tests.raw_client import RawClient, RawResponse
+from tests.waiting import eventually
 
 SOME_UUID = "01234567-89ab-cdef-0123-456789abcdef"
 
@@ -268,6 +271,7 @@ GET, POST, HEAD = ("GET",), ("POST",), ("HEAD",)
         (("/a/{rest:path}", GET), ("/{x}/b", GET), "/a/b,"),
         (("/a/{rest:path}", GET), ("/{x}/{y}", GET), "/a/x,"),
         (("/{x:int}/{rest:path}", GET), ("/{x}/{y}/c", GET), "/1/x/c,"),
+        (("/{x:int}/{y}/{z:path}", GET), ("/{x}/b/{z:path}", GET), "/1/b/x,"),
         (("/{x}", GET), ("/a", None), "/a,"),
         (("/{x}", HEAD), ("/a", GET), "/a,"),
     ],
@@ -802,7 +806,6 @@ def test_the_wire_app_runs_as_a_program() -> None:
     with Program(*PYTHON, "-m", "tests.apps.wire_router_app", "0") as program:
         assert exchange(program.address, "POST /echo", b"hello").body == b"hello"
         assert exchange(program.address, "BREW /nothing").status == 404
-        assert program.stop() == 0
 
 
 @pytest.fixture(scope="module")
@@ -845,3 +848,32 @@ def test_answers_on_the_wire(site: tuple[str, int]) -> None:
     assert (refused.status, refused.get("allow")) == (405, "OPTIONS, POST")
     assert exchange(site, "GET /nothing").status == 404
     assert exchange(site, "GET /%2e%2e/in").status == 400
+
+
+def test_the_control_lane_of_a_route() -> None:
+    """Answered while more handlers block than there are workers."""
+    outer = Router()
+    entered, released = threading.Semaphore(0), threading.Event()
+
+    @outer.get("/block/{number}")
+    def block(request: Request) -> Answer:
+        entered.release()
+        released.wait(20)
+        return "done"
+
+    @outer.get("/health", lane="control")
+    def health(request: Request) -> Answer:
+        return "well"
+
+    with FastServer(outer, port=0, workers=1) as server, contextlib.ExitStack() as stack:
+        stack.callback(released.set)
+        address = "127.0.0.1", server.port
+        clients = [stack.enter_context(RawClient(address)) for _ in range(6)]
+        for number, client in enumerate(clients):
+            client.send(f"GET /block/{number} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert entered.acquire(timeout=20)
+        assert eventually(lambda: server.stats().queued > 0)
+        assert exchange(address, "GET /health").body == b"well"
+        assert server.stats().queued > 0
+        released.set()
+        assert [client.response().body for client in clients] == [b"done"] * 6
