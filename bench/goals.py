@@ -94,6 +94,13 @@ GOALS = (
     Goal(_MIXED.format("waitress"), "mixed-32", 10, _rate_over("waitress")),
     Goal("hello, 500 routes: throughput, bare handler = 1", "routes", 0.92, _router),
     Goal("500 routes, a parameter: the same", "routes-parameter", 0.92, _router),
+    Goal(
+        "hello over TLS, 64 connections: throughput, bare loop = 1",
+        "tls-keep-64",
+        0.85,
+        _over_limit("rate"),
+    ),
+    Goal("TLS handshakes: throughput, bare loop = 1", "tls-handshakes", 0.8, _over_limit("rate")),
     Goal("all block, 32 workers: 0.93 of 6,400/s", "blocking", 5952, _median("rate"), unit="/s"),
     Goal(_CROWD.format("throughput, alone = 1"), "crowd", 0.85, _median("rate_ratio")),
     Goal(_CROWD.format("p99, alone = 1"), "crowd", 1.15, _median("p99_ratio"), at_most=True),

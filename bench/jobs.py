@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import certificate
 import loads
 import special
 from loads import LOADS, Place
-from peers import BARE, PEERS, ROUTED, Peer
+from peers import BARE, PEERS, ROUTED, TLS, Peer
 from process import Server
 
 Sample = dict[str, float]
@@ -66,14 +67,13 @@ def jobs(smoke: bool) -> list[Job]:
 
 
 def _wrk_job(load: loads.Load) -> Job:
-    return Job(
-        load.name,
-        load.title,
-        "wrk",
-        partial(loads.measure, load),
-        ("--workers", str(load.workers), "--mode", load.mode or "hello"),
-        _SERVERS if load.mode is None else tuple(peer.name for peer in PEERS),
-    )
+    arguments = ["--workers", str(load.workers), "--mode", load.mode or "hello"]
+    servers = _SERVERS if load.mode is None else tuple(peer.name for peer in PEERS)
+    if load.tls:
+        servers = TLS
+        arguments += ["--tls", *map(str, certificate.files())]
+    measure = partial(loads.measure, load)
+    return Job(load.name, load.title, "wrk", measure, tuple(arguments), servers)
 
 
 def _routes_job(load: loads.Load) -> Job:

@@ -38,6 +38,8 @@ class Load:
     sends_bytes: int = 0
     depth: int = 1
     """Requests in one write."""
+    tls: bool = False
+    """Over TLS 1.3; only the bare loop and fastraw."""
     wrk_latency: bool = True
     """Whether wrk's latencies mean something; pipelined, they are those of whole batches,
     spoilt by its correction, which counts each request."""
@@ -73,6 +75,11 @@ LOADS = (
         arguments=(str(MIB),), body=str(MIB).encode(), sends_bytes=MIB,
     ),
     Load("download", "1 MiB down, 16 connections", "/big", 16, mode="download", body=app.BIG),
+    Load("tls-keep-64", "hello over TLS 1.3, 64 connections kept alive", tls=True),
+    Load(
+        "tls-handshakes", "hello over TLS 1.3, a full handshake for each request", mode="close",
+        headers=("Connection: close",), tls=True,
+    ),
 )  # fmt: skip
 
 

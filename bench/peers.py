@@ -59,6 +59,9 @@ _THREADS = "needs 16,000 threads, one a connection"
 BARE = ("bare", "bare-look")
 """The two variants of the limit; the faster one under a load is the limit there."""
 
+TLS = (*BARE, "fastraw")
+"""Who takes part where the load comes over TLS."""
+
 PEERS = (
     Peer("bare", "bare", "recv and send in one Python thread, nothing parsed: the limit"),
     Peer("bare-look", "bare", "the same, looking again before it sleeps", arguments=("--look",)),

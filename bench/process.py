@@ -8,6 +8,7 @@ import itertools
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,7 @@ class Server:
     ) -> None:
         self.peer = peer
         self.port = free_port()
+        self._tls = ssl._create_unverified_context() if "--tls" in arguments else None
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         command = [python, "-m", f"servers.{peer.launcher}", "--port", str(self.port)]
         self._process = subprocess.Popen(
@@ -72,7 +74,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{HOST}:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://{HOST}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -98,6 +100,10 @@ class Server:
         Raises OSError or http.client.HTTPException.
         """
         connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout)
+        if self._tls is not None:
+            connection = http.client.HTTPSConnection(
+                HOST, self.port, timeout=timeout, context=self._tls
+            )
         with contextlib.closing(connection):
             connection.request("GET" if body is None else "POST", target, body)
             answer = connection.getresponse()

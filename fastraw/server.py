@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from time import monotonic
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -116,6 +117,8 @@ class FastServer:
                "a positive int or None", workers)  # fmt: skip
         _check("limits", isinstance(limits, Limits), "a Limits", limits)
         _check("timeouts", isinstance(timeouts, Timeouts), "a Timeouts", timeouts)
+        if tls is not None:
+            _tls_module().check(tls)
         if uds is not None and fd is not None:
             raise ValueError("uds and fd exclude each other")
         self._handler = handler
@@ -140,7 +143,7 @@ class FastServer:
         with self._lock:
             if self._running is not None:
                 raise RuntimeError("the server is running already")
-            certificates = None if self._tls is None else _certificates(self._tls)
+            certificates = None if self._tls is None else _tls_module().Certificates(self._tls)
             listener = listen(self._host, self._port, self._uds, self._fd)
             try:
                 self._running = _Running(
@@ -357,10 +360,9 @@ class _Running:
         return [task for task in tasks if isinstance(task, Connection)]
 
 
-def _certificates(tls: TLS | SSLContext) -> Certificates:
-    """Imported when it is needed: loading OpenSSL takes longer than all the rest."""
-    found: Certificates = import_module(".engine.tls", __package__).Certificates(tls)
-    return found
+def _tls_module() -> ModuleType:
+    """Imported when it is needed: OpenSSL takes longer to load than all the rest."""
+    return import_module(".engine.tls", __package__)
 
 
 def _affordable(connections: int | None) -> int | None:

@@ -36,6 +36,8 @@ class Options:
     it closes. With `router`, fastraw finds its answers through 500 routes."""
     look: bool
     """Bare loop only: look again before sleeping."""
+    tls: tuple[str, str] | None
+    """Bare loop and fastraw only: the files of a certificate and its key."""
 
 
 def options() -> Options:
@@ -47,4 +49,5 @@ def options() -> Options:
     parser.add_argument("--permits", type=int)
     parser.add_argument("--mode", default="hello")
     parser.add_argument("--look", action="store_true")
+    parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
     return Options(**vars(parser.parse_args()))

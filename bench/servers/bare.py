@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 import time
 import weakref
 from collections.abc import Callable
@@ -135,7 +136,23 @@ MODES: dict[str, Callable[[], Serve]] = {
 }
 
 
-def loop(listener: socket.socket, serve: Serve, look: bool) -> None:
+def encrypted(cert: str, key: str) -> Callable[[socket.socket], socket.socket]:
+    """Makes a TLS connection of an accepted one; the handshake is left to the first reads."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+
+    def wrap(client: socket.socket) -> socket.socket:
+        return context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
+
+    return wrap
+
+
+def loop(
+    listener: socket.socket,
+    serve: Serve,
+    look: bool,
+    wrap: Callable[[socket.socket], socket.socket] | None,
+) -> None:
     """Accept and serve until the process is terminated."""
     poller = select.epoll()
     poller.register(listener, select.EPOLLIN)
@@ -148,13 +165,15 @@ def loop(listener: socket.socket, serve: Serve, look: bool) -> None:
             if ready == listening:
                 client = listener.accept()[0]
                 client.setblocking(False)
+                if wrap is not None:
+                    client = wrap(client)
                 clients[client.fileno()] = client
                 poller.register(client, events)
             else:
                 client = clients[ready]
             try:
                 alive = serve(client)
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError):
                 continue
             except OSError:
                 alive = False
@@ -177,7 +196,8 @@ def main() -> None:
     given = options()
     listener = socket.create_server((HOST, given.port), backlog=BACKLOG)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    loop(listener, MODES[given.mode](), given.look)
+    wrap = encrypted(*given.tls) if given.tls else None
+    loop(listener, MODES[given.mode](), given.look, wrap)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastraw import FastServer, Limits, Request, Response, Router, Timeouts
+from fastraw import TLS, FastServer, Limits, Request, Response, Router, Timeouts
 from fastraw.engine import scheduler
 from servers import CONNECTIONS, HOST, PATIENT_SECONDS, app, options
 
@@ -58,4 +58,5 @@ if __name__ == "__main__":
         workers=given.workers,
         limits=Limits(connections=CONNECTIONS),
         timeouts=timeouts(given.patient),
+        tls=TLS(*given.tls) if given.tls else None,
     ).serve_forever()

@@ -85,14 +85,14 @@ class TLS:
         try:
             # Without a password OpenSSL would ask the terminal for the one of an encrypted key.
             context.load_cert_chain(cert, key, self.password or "")
-        except ssl.SSLError as error:
+        except OSError as error:
             where = os.fspath(cert) + ("" if key is None else f" with the key {os.fspath(key)}")
             raise ValueError(f"cannot use the certificate {where}: {_reason(error)}") from error
         if self.client_ca is not None:
             _check_readable(self.client_ca)
             try:
                 context.load_verify_locations(self.client_ca)
-            except ssl.SSLError as error:
+            except OSError as error:
                 where = os.fspath(self.client_ca)
                 raise ValueError(f"cannot use the authorities {where}: {_reason(error)}") from error
             required = self.client_required
@@ -109,22 +109,29 @@ def _check_readable(path: Path) -> None:
         raise ValueError(f"cannot read {os.fspath(path)}: {error.strerror}") from error
 
 
-def _reason(error: ssl.SSLError) -> str:
-    known = {
-        "KEY_VALUES_MISMATCH": "the key is not that of the certificate",
-        "BAD_PASSWORD_READ": "the key is encrypted; its password is needed",
-        "BAD_DECRYPT": "the password of the key is not right",
-        "NO_START_LINE": "it is not in PEM format",
-    }
-    reason = error.reason or ""
-    return known.get(reason) or reason.replace("_", " ").lower() or "it is not what it must be"
+def _reason(error: OSError) -> str:
+    """What OpenSSL found wrong, as far as the ssl module lets it through."""
+    reason = getattr(error, "reason", None) or error.strerror or str(error)
+    if reason == "KEY_VALUES_MISMATCH":
+        return "the key is not that of the certificate"
+    if "PEM lib" in reason:
+        return "it is no PEM file of that kind, or the password is not that of the key"
+    return reason.replace("_", " ").lower()
+
+
+def check(source: object) -> None:
+    """TypeError for what is neither a TLS nor an ssl.SSLContext that can serve."""
+    server_context = (
+        isinstance(source, ssl.SSLContext) and source.protocol != ssl.PROTOCOL_TLS_CLIENT
+    )
+    if not (isinstance(source, TLS) or server_context):
+        raise TypeError(f"tls must be a TLS, an ssl.SSLContext for servers or None, not {source!r}")
 
 
 class Certificates:
     """The context for new connections, and its renewal.
 
-    Raises ValueError when the files cannot be used, TypeError for what is neither a TLS nor an
-    ssl.SSLContext for servers.
+    Raises ValueError when the files cannot be used.
     """
 
     def __init__(self, source: TLS | ssl.SSLContext) -> None:
@@ -135,10 +142,8 @@ class Certificates:
         if isinstance(source, TLS):
             self._seen = self._signs(source)
             self._context = source.load()
-        elif isinstance(source, ssl.SSLContext):
-            self._context = source
         else:
-            raise TypeError(f"tls must be a TLS, an ssl.SSLContext or None, not {source!r}")
+            self._context = source
 
     def context(self, now: float) -> ssl.SSLContext:
         """For a connection accepted `now`, on the monotonic clock. Never raises."""

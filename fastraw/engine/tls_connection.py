@@ -51,6 +51,9 @@ class TLSConnection(Connection):
         sock = self.sock
         if self.phase != HANDSHAKE or not isinstance(sock, TLSSocket):
             return super().go_on(mask)
+        if mask == WRITABLE and not sock.has_unsent:
+            self.let_go()
+            return None
         try:
             more = sock.handshake()
         except BlockingIOError:

@@ -127,31 +127,42 @@ class TLSSocket(socket.socket):
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Up to `size` octets; empty at the end. Raises BlockingIOError when there are none."""
+        if self._held or self._ended or self._parting:
+            return self._gather(size, [], False)
+        asked = size + OVERHEAD_BYTES
+        octets = _recv(self, asked)
+        if not octets:
+            self._ended = True
+            return b""
+        self._incoming.write(octets)
+        piece = self._decrypt(size)
+        drained = len(octets) < asked
+        if piece and drained and not self._held and not self._ended:
+            return piece  # one record, one request: nearly always
+        return self._gather(size - len(piece), [piece] if piece else [], drained)
+
+    def _gather(self, size: int, pieces: list[bytes], drained: bool) -> bytes:
+        """The same when there is more to it: several records, or parts of one, or the end."""
         if self._parting:
             return self._discard(size)
-        pieces: list[bytes] = []
         asked = size + OVERHEAD_BYTES
-        drained = False
-        while True:
-            while self._held:
+        while size and not self._ended:
+            if self._held:
                 piece = self._decrypt(size)
                 if piece:
                     pieces.append(piece)
                     size -= len(piece)
-                    if not size:
-                        return b"".join(pieces)
-            if drained or self._ended:
+                continue
+            if drained:
                 break
             try:
                 octets = _recv(self, asked)
             except BlockingIOError:
                 break
-            if octets:
-                self._incoming.write(octets)
-                self._held = True
-                drained = len(octets) < asked
-            else:
-                self._ended = True
+            drained = len(octets) < asked
+            self._ended = not octets
+            self._held = bool(octets)
+            self._incoming.write(octets)
         if self._ended:
             if pieces:
                 self._stir()
@@ -160,24 +171,25 @@ class TLSSocket(socket.socket):
         return b"".join(pieces)
 
     def _decrypt(self, size: int) -> bytes:
-        """Octets of one record; none when a record is not complete, or at the end."""
+        """Octets of one record; none when it is not complete, or at the end."""
         try:
             piece = self._tls.read(size)
-            self._ended = not piece  # close_notify
         except ssl.SSLWantReadError:
             self._held = False
-            return b""
-        except ssl.SSLZeroReturnError:
             piece = b""
+        except ssl.SSLZeroReturnError:
+            self._held = False
             self._ended = True
+            piece = b""
         except ssl.SSLError:
             self._may_say_all = False
+            self._reply()  # an alert, which says what was wrong
             raise
-        finally:
-            if self._outgoing.pending:
-                self._reply()
-        self._held = len(piece) == size or self._incoming.pending > 0
-        self._held = self._held and not self._ended
+        else:
+            self._ended = not piece  # close_notify
+            self._held = len(piece) == size or (self._incoming.pending > 0 and not self._ended)
+        if self._outgoing.pending:
+            self._reply()
         return piece
 
     def _stir(self) -> None:
