@@ -1,19 +1,57 @@
-"""TLS as clients meet it: handshakes, certificates, ends, and what is no TLS at all."""
+"""TLS as clients meet it: handshakes, requests, ends, and what is no TLS at all."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import socket
 import ssl
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from fastraw import FastServer
+from fastraw import FastServer, Limits, Request, Response, Timeouts, server
+from fastraw.engine.poller import EpollPoller, SelectorPoller
 from tests.apps import wire_app
 from tests.raw_client import RawClient
-from tests.tls_client import Authority, TLSClient, at_once, one_by_one
+from tests.tls_client import Authority, Cut, Openssl, TLSClient, at_once, one_by_one
+from tests.waiting import eventually
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+BIG = bytes(range(256)) * 16_384
+STALLED = 1000
+SMALL_BUFFER_BYTES = 128 * 1024
+
+Address = tuple[str, int]
+Connect = Callable[..., TLSClient]
+
+
+class App:
+    """The wire app, and a few things that only show themselves over TLS."""
+
+    def __init__(self) -> None:
+        self.entered, self.proceed = threading.Event(), threading.Event()
+        self.found: object = None
+
+    def __call__(self, request: Request) -> wire_app.Answer:
+        if request.path == "/big":
+            return BIG
+        if request.path == "/scheme":
+            return {"scheme": request.scheme, "certificate": request.peer_certificate}
+        if request.path == "/digest":
+            read = iter(lambda: request.stream.read(10_000), b"")
+            return str(sum(map(len, read)))
+        if request.path == "/wait":
+            self.found = request.disconnected
+            self.entered.set()
+            assert self.proceed.wait(15)
+            self.found = self.found, eventually(lambda: request.disconnected)
+        return wire_app.handler(request)
+
+    def stream_body(self, request: Request) -> bool:
+        return request.path == "/digest"
 
 
 @pytest.fixture(scope="module")
@@ -22,23 +60,51 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def server(authority: Authority) -> Iterator[FastServer]:
-    with FastServer(wire_app.handler, port=0, tls=authority.tls()) as running:
-        yield running
+def app() -> App:
+    return App()
 
 
-def connect(server: FastServer, authority: Authority, **settings: object) -> TLSClient:
-    return TLSClient(("127.0.0.1", server.port), authority.client(), **settings)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(
+            EpollPoller,
+            marks=pytest.mark.skipif(os.name == "nt", reason="this system has no epoll"),
+        ),
+        SelectorPoller,
+    ],
+)
+def running(request: pytest.FixtureRequest, authority: Authority, app: App) -> Iterator[FastServer]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(server, "default_poller", request.param)
+        with FastServer(app, port=0, workers=2, tls=authority.tls()) as running:
+            yield running
+
+
+@pytest.fixture
+def address(running: FastServer) -> Address:
+    return "127.0.0.1", running.port
+
+
+@pytest.fixture
+def connect(address: Address, authority: Authority) -> Connect:
+    def make(**settings: object) -> TLSClient:
+        return TLSClient(address, authority.client(), **settings)
+
+    return make
+
+
+# ---- handshakes ----
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("cut", [at_once, one_by_one])
 def test_handshake(
-    server: FastServer, authority: Authority, version: ssl.TLSVersion, cut: object
+    address: Address, authority: Authority, version: ssl.TLSVersion, cut: Cut
 ) -> None:
     context = authority.client()
     context.minimum_version = context.maximum_version = version
-    with TLSClient(("127.0.0.1", server.port), context, cut=cut) as client:
+    with TLSClient(address, context, cut=cut) as client:
         assert client.tls.object.selected_alpn_protocol() == "http/1.1"
         for _ in range(2):
             client.send(GET)
@@ -47,9 +113,73 @@ def test_handshake(
         client.expect_end()
 
 
+def test_versions_before_1_2_are_refused(address: Address, authority: Authority) -> None:
+    context = authority.client()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError, match=r"(?i)version"):
+        TLSClient(address, context)
+
+
+def test_client_that_offers_another_protocol_gets_http_1_1(
+    address: Address, authority: Authority
+) -> None:
+    context = authority.client()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with TLSClient(address, context) as client:
+        assert client.tls.object.selected_alpn_protocol() == "http/1.1"
+
+
+def test_handshake_and_request_in_one_segment(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows the end of the handshake is not left lying: no event will tell of it."""
+    kept: list[bytes] = []
+
+    def keep_last(octets: bytes) -> list[bytes]:
+        # A ClientHello is sent, what ends the handshake is kept: record type 20 or 23 comes first.
+        if octets[:1] == b"\x16" or not octets:
+            return [octets]
+        kept.append(octets)
+        return []
+
+    with connect(cut=keep_last) as client:
+        client.tls.raw.sendall(kept[0] + client.tls.records(GET))
+        assert client.response().status == 200
+
+
+def test_stalled_handshakes_hold_no_worker(
+    running: FastServer, address: Address, connect: Connect
+) -> None:
+    with contextlib.ExitStack() as stack:
+        for number in range(STALLED):
+            stalled = stack.enter_context(socket.create_connection(address))
+            if number % 2:
+                stalled.sendall(b"\x16\x03\x01\x02\x00\x01")
+        assert eventually(lambda: running.stats().connections >= STALLED)
+        with connect() as client:
+            client.send(GET)
+            assert client.response().status == 200
+        assert running.stats().running == 0
+    assert eventually(lambda: running.stats().connections == 0)
+
+
+def test_stalled_handshake_is_closed_at_its_deadline(authority: Authority) -> None:
+    with FastServer(
+        wire_app.handler, port=0, tls=authority.tls(), timeouts=Timeouts(handshake_seconds=0.05)
+    ) as running:
+        with socket.create_connection(("127.0.0.1", running.port), 15) as silent:
+            assert silent.recv(1) == b""
+        assert eventually(lambda: running.stats().connections == 0)
+
+
+# ---- what is no TLS ----
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "BREW"])
-def test_plain_http_is_told_so(server: FastServer, method: str) -> None:
-    with RawClient(("127.0.0.1", server.port)) as client:
+def test_plain_http_is_told_so(address: Address, method: str) -> None:
+    with RawClient(address) as client:
         client.send(f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         response = client.response(method)
         assert response.status == 400
@@ -59,11 +189,202 @@ def test_plain_http_is_told_so(server: FastServer, method: str) -> None:
         client.expect_end()
 
 
-def test_plain_sockets_are_not_touched() -> None:
-    with FastServer(wire_app.handler, port=0) as running:
-        assert running.url.startswith("http://")
-        with pytest.raises(RuntimeError, match="does not speak TLS"):
-            running.reload_tls()
-        with socket.create_connection(("127.0.0.1", running.port)) as client:
-            client.sendall(GET)
-            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+GARBAGE = {
+    "zeros": bytes(100),
+    "random": bytes(range(128, 256)),
+    "a broken hello": b"\x16\x03\x01\x00\x05hello",
+    "an alert": b"\x15\x03\x01\x00\x02\x02\x28",
+    "a version that there is not": b"\x16\x09\x09\x00\x05hello",
+    "SSLv2": b"\x80\x2e\x01\x00\x02",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_costs_nothing_but_its_descriptor(
+    running: FastServer, address: Address, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with socket.create_connection(address, 15) as client:
+        client.sendall(GARBAGE[name])
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(4096):
+            pass
+    assert eventually(lambda: running.stats().connections == 0)
+    assert len(caplog.records) <= 1
+    assert all(record.levelno <= logging.INFO for record in caplog.records)
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_close_without_close_notify(
+    running: FastServer, connect: Connect, caplog: pytest.LogCaptureFixture, reset: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    with connect() as client:
+        client.send(GET)
+        assert client.response().status == 200
+        client.send(b"GET / HT")
+        if reset:
+            linger = b"\1\0\0\0\0\0\0\0"
+            client.tls.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    assert eventually(lambda: running.stats().connections == 0)
+    assert not [record for record in caplog.records if record.name != "fastraw.access"]
+
+
+def test_records_that_are_spoilt_end_the_connection(
+    running: FastServer, connect: Connect, app: App
+) -> None:
+    with connect() as client:
+        spoilt = bytearray(client.tls.records(GET))
+        spoilt[-1] ^= 1
+        client.tls.raw.sendall(spoilt)
+        with pytest.raises(ssl.SSLError, match=r"(?i)mac|alert"):
+            client.response()
+    assert eventually(lambda: running.stats().connections == 0)
+
+
+# ---- requests ----
+
+
+def test_request_knows_that_it_came_by_tls(running: FastServer, connect: Connect) -> None:
+    assert running.url == f"https://127.0.0.1:{running.port}"
+    with connect() as client:
+        client.send(b"GET /scheme HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.response().body == b'{"scheme": "https", "certificate": null}'
+
+
+def test_pipelined_requests_in_one_record_and_in_many(connect: Connect) -> None:
+    with connect() as client:
+        client.send(GET * 20)
+        client.tls.raw.sendall(b"".join(client.tls.records(GET) for _ in range(20)))
+        for _ in range(40):
+            assert client.response().body == b"Hello, World!"
+
+
+def test_request_and_end_in_one_segment(connect: Connect) -> None:
+    """The end comes with the request, and without an event of its own."""
+    with connect() as client:
+        client.tls.raw.sendall(client.tls.records(GET) + client.tls.goodbye())
+        assert client.response().status == 200
+        client.expect_end()
+
+
+def test_records_octet_by_octet(connect: Connect) -> None:
+    with connect() as client:
+        for _ in range(2):
+            for octet in one_by_one(client.tls.records(GET)):
+                client.tls.raw.sendall(octet)
+            assert client.response().status == 200
+
+
+@pytest.mark.parametrize("path", ["/echo", "/digest"])
+def test_large_content(connect: Connect, path: str) -> None:
+    """Collected by the server, and read by the handler on a thread that waits."""
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(BIG)}\r\n\r\n"
+    with connect() as client:
+        for _ in range(2):
+            client.send(head.encode(), BIG)
+            expected = BIG if path == "/echo" else str(len(BIG)).encode()
+            assert client.response().body == expected
+
+
+@pytest.mark.parametrize("path", ["/big", "/stream?n=40&size=100000"])
+def test_slow_reader(running: FastServer, connect: Connect, path: str) -> None:
+    """What does not fit waits encrypted, and holds no thread."""
+    slow = connect(receive_buffer_bytes=SMALL_BUFFER_BYTES)
+    with slow, connect() as other:
+        slow.send(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode() + GET)
+        assert eventually(lambda: running.stats().requests)
+        other.send(GET)
+        assert other.response().status == 200
+        assert eventually(lambda: running.stats().running == 0)
+        body = slow.response().body
+        assert body == BIG if path == "/big" else body == b"x" * 4_000_000
+        assert slow.response().body == b"Hello, World!"
+
+
+def test_expect_continue(connect: Connect) -> None:
+    with connect() as client:
+        client.send(
+            b"POST /digest HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        )
+        assert client.response().status == 100
+        client.send(b"hello")
+        assert client.response().body == b"5"
+
+
+def test_disconnected_is_seen_behind_close_notify(connect: Connect, app: App) -> None:
+    app.entered.clear()
+    app.proceed.clear()
+    with connect() as client:
+        client.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert app.entered.wait(15)
+        client.finish()
+        app.proceed.set()
+        client.response()
+    assert app.found == (False, True)
+
+
+def test_new_keys(running: FastServer, connect: Connect, address: Address) -> None:
+    """KeyUpdate (RFC 8446 section 4.6.3) between requests: the reply goes out by itself."""
+    openssl = Openssl(address, "-tls1_3")
+    with openssl:
+        for _ in range(3):
+            openssl.say(GET)
+            openssl.expect(b"Hello, World!")
+            openssl.say(b"K\n")
+            openssl.expect(b"KEYUPDATE")
+
+
+# ---- the end ----
+
+
+def test_too_many_connections_are_told_so_over_tls(authority: Authority) -> None:
+    with FastServer(
+        wire_app.handler, port=0, tls=authority.tls(), limits=Limits(connections=1)
+    ) as running:
+        address = "127.0.0.1", running.port
+        with (
+            TLSClient(address, authority.client()),
+            TLSClient(address, authority.client()) as second,
+        ):
+            response = second.response()
+            assert response.status == 503
+            assert response.get("retry-after")
+            second.expect_end()
+
+
+def test_stop_says_goodbye_and_leaves_nothing(authority: Authority) -> None:
+    before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    running = FastServer(wire_app.handler, port=0, tls=authority.tls())
+    running.start()
+    address = "127.0.0.1", running.port
+    with TLSClient(address, authority.client()) as idle, socket.create_connection(address):
+        idle.send(GET)
+        assert idle.response().status == 200
+        assert eventually(lambda: running.stats().connections == 2)
+        report = running.stop()
+        assert (report.drained, report.aborted) == (2, 0)
+        idle.expect_end()
+    after = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    assert after == before
+
+
+def test_an_answer_that_is_cut_off_does_not_sound_complete(authority: Authority) -> None:
+    """No close_notify behind it: a client must be able to tell (RFC 8446 section 6.1)."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"x" * 10
+        raise ValueError("on purpose")
+
+    def handler(request: Request) -> Response:
+        return Response.stream(pieces())
+
+    with (
+        FastServer(handler, port=0, tls=authority.tls()) as running,
+        TLSClient(("127.0.0.1", running.port), authority.client()) as client,
+    ):
+        client.send(b"GET / HTTP/1.0\r\n\r\n")
+        with pytest.raises((AssertionError, ConnectionResetError)):
+            client.response()

@@ -11,8 +11,11 @@ BadResponse.
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import socket
 import ssl
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from tests.raw_client import PATIENCE_SECONDS, BadResponse, RawClient
 
 # It stands on cryptography, which cannot be had for free-threaded Python 3.13.
 trustme = pytest.importorskip("trustme", reason="no trustme; pip install trustme")
+serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
 
 NAME = "localhost"
 
@@ -54,6 +58,19 @@ class Authority:
         cert.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
         key.write_bytes(leaf.private_key_pem.bytes())
         return cert, key
+
+    def encrypt(self, key: Path, password: str) -> Path:
+        """The key in another file, where nobody can read it without the password."""
+        plain = serialization.load_pem_private_key(key.read_bytes(), None)
+        path = key.with_suffix(".encrypted")
+        path.write_bytes(
+            plain.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(password.encode()),
+            )
+        )
+        return path
 
     def tls(self, **settings: object) -> TLS:
         """What a server for this machine needs."""
@@ -140,10 +157,51 @@ class TLSClientSocket:
     def shutdown(self, how: int) -> None:
         """Half: say that nothing more will be sent, and go on reading."""
         assert how == socket.SHUT_WR
+        self.raw.sendall(self.goodbye())
+        self.raw.shutdown(how)
+
+    def goodbye(self) -> bytes:
+        """The record that says that nothing more will be sent, not sent."""
         with contextlib.suppress(ssl.SSLError):
             self.object.unwrap()
-        self.raw.sendall(self._outgoing.read())
-        self.raw.shutdown(how)
+        return self._outgoing.read()
 
     def close(self) -> None:
         self.raw.close()
+
+
+class Openssl:
+    """`openssl s_client`, talked to by its standard input."""
+
+    def __init__(self, address: tuple[str, int], *arguments: str) -> None:
+        if shutil.which("openssl") is None:
+            pytest.skip("no openssl; on Debian: apt-get install openssl")
+        host, port = address
+        self._process = subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"{host}:{port}", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.output = b""
+
+    def say(self, octets: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(octets)
+        self._process.stdin.flush()
+
+    def expect(self, octets: bytes) -> None:
+        """Read on until this has come; what came before it is dropped."""
+        assert self._process.stdout is not None
+        while octets not in self.output:
+            more = os.read(self._process.stdout.fileno(), 65536)
+            assert more, f"no {octets!r} in {self.output!r}"
+            self.output += more
+        self.output = self.output.partition(octets)[2]
+
+    def __enter__(self) -> Openssl:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._process.kill()
+        self._process.communicate()
