@@ -17,7 +17,7 @@ if choice not in ("", "yes", "no"):
 extension = Extension(
     "fastraw._parse",
     ["fastraw/_parse.pyx"],
-    depends=["fastraw/_scan.h"],
+    depends=["fastraw/_octets.h", "fastraw/_scan.h"],
     include_dirs=["fastraw"],
     # -g0: what a debugger reads is four times as large as the code.
     extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-g0"],

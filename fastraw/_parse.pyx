@@ -3,7 +3,10 @@
 """parse_head and take_chunks in C: the octets in `_scan.h`, the objects here.
 
 What few requests have (another form of target, an IPv6 host, several fields of a name that frames
-the message) is left to the functions of `_parse_py`, so that it is decided in one place.
+the message) is left to `grammar`, so that it is decided in one place.
+
+Nothing is read beyond the data, whatever another thread writes into a bytearray meanwhile: lengths
+are looked at once, and what a Head keeps of a bytearray is a copy.
 """
 
 import sys
@@ -16,23 +19,26 @@ from cpython.bytes cimport (
 )
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy, memset
 
 from . import faults
 from ._environ_py import environ_of
-from ._parse_py import (
-    DEFAULT, UNLIMITED, authority_of, check_coding, connection_options, is_host, length_of,
-)
+from ._parse_py import DEFAULT
 from .errors import ParseError
+from .grammar import (
+    UNLIMITED, authority_of, check_coding, connection_options, is_host, length_of,
+)
 from .headers import Headers
 
 cdef extern from "Python.h":
     object PyUnicode_DecodeLatin1(const char* text, Py_ssize_t length, const char* errors)
-    void Py_XDECREF(PyObject* o)
+    object PyUnicode_New(Py_ssize_t length, Py_UCS4 highest)
+    void* PyUnicode_DATA(object text)
+    object PyType_GenericAlloc(PyTypeObject* type, Py_ssize_t items)
 
 cdef extern from "_scan.h" nogil:
     ctypedef const uint8_t* octets
@@ -40,9 +46,10 @@ cdef extern from "_scan.h" nogil:
     uint8_t octet_class[256]
     enum: COMPLETE, INCOMPLETE, NO_MEMORY, TARGET_FORM
     enum: HOST, TRANSFER_ENCODING, CONTENT_LENGTH, CONNECTION, EXPECT, UPGRADE
-    enum: KNOWN, KNOWN_LENGTH
+    enum: KNOWN, KNOWN_LENGTH, SLOTS
     ctypedef struct field_line:
-        uint32_t name, name_length, value, value_length, known
+        uint32_t name, name_length, value, value_length
+        uint16_t known, ascii
     ctypedef struct bounds:
         uint32_t request_line, head, lines
     ctypedef struct scan:
@@ -56,12 +63,14 @@ cdef extern from "_scan.h" nogil:
     ctypedef struct known_name:
         uint8_t length, kind
         uint8_t* text
-    known_name known_names[]
+    known_name known_names[KNOWN]
+    uint8_t known_slots[SLOTS]
     uint32_t known_slot(octets name, size_t length)
+    uint32_t next_slot(uint32_t slot)
     uint32_t find_known(octets name, size_t length)
     int kind_of(octets name, size_t length)
     bint is_text(octets p, const char* text, size_t length)
-    octets skip(octets p, octets end, uint8_t bits)
+    octets skip_host(octets p, octets end, octets low)
     int scan_head(scan* s, octets start, octets seen, octets end, const bounds* limits)
     void release(scan* s)
 
@@ -95,7 +104,7 @@ cdef PyObject* known_objects[KNOWN]
 
 
 cdef int fill_tables() except -1:
-    cdef uint32_t slot
+    cdef uint32_t number = 0, slot
     cdef bytes text
     for octet in range(256):
         letter = chr(octet)
@@ -106,22 +115,20 @@ cdef int fill_tables() except -1:
             | (VALUE if octet == 9 or (octet >= 32 and octet != 127) else 0)
             | (HOST_NAME if plain or (octet < 128 and letter in "-._~!$&'()*+;=") else 0)
         )
-    for name in NAMES.split():
-        for spelled in (name, name.lower()):
-            text = spelled.encode()
-            if find_known(<octets>PyBytes_AS_STRING(text), len(text)):
-                continue
-            slot = known_slot(<octets>PyBytes_AS_STRING(text), len(text))
-            while known_names[slot].length:
-                slot = (slot + 1) % KNOWN
-            memcpy(known_names[slot].text, PyBytes_AS_STRING(text), len(text))
-            known_names[slot].length = <uint8_t>len(text)
-            known_names[slot].kind = <uint8_t>kind_of(
-                <octets>PyBytes_AS_STRING(text), len(text)
-            )
-            spelled = sys.intern(spelled)
-            Py_INCREF(spelled)
-            known_objects[slot] = <PyObject*>spelled
+    names = sorted({spelled for name in NAMES.split() for spelled in (name, name.lower())})
+    assert len(names) < KNOWN and max(map(len, names)) <= KNOWN_LENGTH
+    for number, name in enumerate(names, 1):
+        text = name.encode()
+        slot = known_slot(<octets>PyBytes_AS_STRING(text), len(text))
+        while known_slots[slot]:
+            slot = next_slot(slot)
+        known_slots[slot] = <uint8_t>number
+        memcpy(known_names[number].text, PyBytes_AS_STRING(text), len(text))
+        known_names[number].length = <uint8_t>len(text)
+        known_names[number].kind = <uint8_t>kind_of(<octets>PyBytes_AS_STRING(text), len(text))
+        name = sys.intern(name)
+        Py_INCREF(name)
+        known_objects[number] = <PyObject*>name
     return 0
 
 
@@ -129,6 +136,20 @@ fill_tables()
 
 cdef str text_of(octets start, Py_ssize_t length):
     return PyUnicode_DecodeLatin1(<const char*>start, length, NULL)
+
+
+cdef str ascii_text_of(octets start, Py_ssize_t length):
+    text = PyUnicode_New(length, 127)
+    memcpy(PyUnicode_DATA(text), start, length)
+    return text
+
+
+cdef object headers_of(list pairs):
+    """Headers.from_parsed, without a call."""
+    headers = PyType_GenericAlloc(<PyTypeObject*>Headers, 0)
+    headers._pairs = pairs
+    headers._index = None
+    return headers
 
 
 cdef str method_of(octets start, Py_ssize_t length):
@@ -161,6 +182,7 @@ cdef enum:
 
 @cython.final
 @cython.no_gc
+@cython.freelist(8)
 cdef class Head:
     """A request's head: request line and header section (RFC 9112 section 2.1). Read only.
 
@@ -180,7 +202,8 @@ cdef class Head:
     cdef readonly str upgrade
     cdef readonly Py_ssize_t size
     cdef readonly int minor_version
-    cdef readonly bint chunked, keep_alive, expect_continue, ordinary
+    cdef readonly bint chunked, keep_alive, expect_continue
+    cdef bint constant  # whether data was that when it was checked
 
     def __init__(self):
         raise TypeError("a Head is made by parse_head")
@@ -209,7 +232,7 @@ cdef class Head:
         """The header fields; Host is the authority of an absolute-form target."""
         with cython.critical_section(self):
             if self.wrapped is None:
-                self.wrapped = wrap(self.pairs())
+                self.wrapped = headers_of(self.pairs())
             return self.wrapped
 
     def environ(self, dict template, client):
@@ -228,10 +251,15 @@ cdef class Head:
         cdef object name, value
         for i in range(self.count):
             if field.known:
-                name = <object>known_objects[field.known - 1]
+                name = <object>known_objects[field.known]
+            elif self.constant:
+                name = ascii_text_of(self.start + field.name, field.name_length)
             else:
                 name = text_of(self.start + field.name, field.name_length)
-            value = text_of(self.start + field.value, field.value_length)
+            if field.ascii and self.constant:
+                value = ascii_text_of(self.start + field.value, field.value_length)
+            else:
+                value = text_of(self.start + field.value, field.value_length)
             pair = PyTuple_New(2)
             Py_INCREF(name)
             PyTuple_SET_ITEM(pair, 0, name)
@@ -263,9 +291,7 @@ cdef class Head:
         return values
 
 
-cdef object wrap = Headers.from_parsed
 cdef object DEFAULT_LIMITS = DEFAULT
-cdef str GET = "GET"
 
 
 cdef Head make_head(scan* s, object data, octets begin):
@@ -278,13 +304,14 @@ cdef Head make_head(scan* s, object data, octets begin):
             raise MemoryError
     memcpy(head.fields, s.fields, size)
     if PyBytes_Check(data):
-        head.data = data
+        head.data = <bytes>data
         head.start = s.start
+        head.constant = True
     else:
         head.data = PyBytes_FromStringAndSize(<const char*>s.start, s.size)
         head.start = <octets>PyBytes_AS_STRING(head.data)
     head.count = s.count
-    head.method = method_of(s.start, s.method_length)
+    head.method = method_of(head.start, s.method_length)
     head.target_length = s.target_length
     head.minor_version = s.minor_version
     head.size = s.size + (s.start - begin)
@@ -304,7 +331,7 @@ cdef int check_host(Head head, scan* s) except -1:
     cdef field_line* field = head.fields + (head.host - 1)
     cdef octets begin = head.start + field.value
     cdef octets end = begin + field.value_length
-    cdef octets colon = skip(begin, end, HOST_NAME)
+    cdef octets colon = skip_host(begin, end, head.start)
     if colon == end:
         return 0
     if colon > begin and colon[0] == c":" and colon + 1 < end:
@@ -415,10 +442,6 @@ cdef object parse(object data, octets begin, octets seen, octets end, object lim
         read_options(head, &s)
         if authority and head.method != "CONNECT":
             head.authority = authority
-        head.ordinary = (
-            head.method is GET and head.keep_alive and head.minor_version
-            and head.length <= 0 and not head.chunked
-        )
         return head
     finally:
         release(&s)
@@ -508,10 +531,15 @@ cdef tuple chunks_of(octets data, octets start, octets end, uint64_t room):
         p = after
     joined = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>total)
     out = PyBytes_AS_STRING(joined)
-    while start < p:
-        start = next_chunk(start, end, room, &content, &size)
-        memcpy(out, content, size)
-        out += size
+    while start != NULL and start < p:
+        # Sizes that have changed since they were added up are those of a bytearray that another
+        # thread writes to: its content is not defined, but nothing is written beyond the end.
+        start = next_chunk(start, p, total, &content, &size)
+        if start != NULL:
+            memcpy(out, content, size)
+            out += size
+            total -= size
+    memset(out, 0, total)
     return joined, p - data
 
 

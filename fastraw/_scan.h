@@ -5,15 +5,9 @@
  * faults. A line is first read in the way of nearly every line. Only where that fails, one of the
  * *_fault functions reads it again, part by part, to say what is wrong.
  */
-#include <stddef.h>
-#include <stdint.h>
+#include "_octets.h"
+
 #include <stdlib.h>
-#include <string.h>
-
-typedef const uint8_t *octets;
-
-enum { TOKEN = 1, TARGET = 2, VALUE = 4, HOST_NAME = 8 }; /* bits of octet_class */
-static uint8_t octet_class[256];                          /* filled on import, then constant */
 
 enum outcome {
     COMPLETE, INCOMPLETE, NO_MEMORY,
@@ -25,7 +19,8 @@ enum kind { ORDINARY, HOST, TRANSFER_ENCODING, CONTENT_LENGTH, CONNECTION, EXPEC
 
 typedef struct {
     uint32_t name, name_length, value, value_length; /* offsets from scan.start */
-    uint32_t known;                                  /* slot in known_names and 1, 0 for none */
+    uint16_t known;                                  /* number of the name, 0 for none */
+    uint16_t ascii;                                  /* whether the value is known to be ASCII */
 } field_line;
 
 typedef struct {
@@ -45,109 +40,45 @@ typedef struct {
     field_line inside[ROOM];
 } scan;
 
-/* Field names with a str that is ready, found by length and three octets. */
+/* Field names with a str that is ready, found by length and three octets. Few of the slots are
+ * taken, so that a look for another name ends at once. */
 
-enum { KNOWN = 512, KNOWN_LENGTH = 32 };
+enum { KNOWN = 256, KNOWN_LENGTH = 32, SLOTS = 2048 };
 typedef struct {
-    uint8_t length; /* 0: an empty slot, where a search ends */
-    uint8_t kind;
+    uint8_t length, kind;
     uint8_t text[KNOWN_LENGTH];
 } known_name;
-static known_name known_names[KNOWN]; /* filled on import, then constant */
+static known_name known_names[KNOWN]; /* from 1; filled on import, then constant */
+static uint8_t known_slots[SLOTS];    /* numbers of names; 0: an empty slot, where a search ends */
 
 static inline uint32_t known_slot(octets name, size_t length)
 {
     uint32_t key = name[0] | (uint32_t)name[length - 1] << 8 | (uint32_t)name[length / 2] << 16 |
                    (uint32_t)length << 24;
-    return key * 2654435761u >> 23;
+    return key * 2654435761u >> 21;
+}
+
+static inline uint32_t next_slot(uint32_t slot)
+{
+    return (slot + 1) % SLOTS;
 }
 
 static inline uint32_t find_known(octets name, size_t length)
 {
     if (length > KNOWN_LENGTH)
         return 0;
-    uint32_t slot = known_slot(name, length);
-    for (; known_names[slot].length; slot = (slot + 1) % KNOWN)
-        if (known_names[slot].length == length && !memcmp(known_names[slot].text, name, length))
-            return slot + 1;
+    uint32_t number, slot = known_slot(name, length);
+    for (; (number = known_slots[slot]); slot = next_slot(slot))
+        if (known_names[number].length == length &&
+            !memcmp(known_names[number].text, name, length))
+            return number;
     return 0;
 }
 
-/* Octets of one class, 16 at a time: the first octet from p on that stops them, or end. */
+/* One bit for each length of the names that kind_of knows. */
+#define KIND_LENGTHS (1u << 4 | 1u << 6 | 1u << 7 | 1u << 10 | 1u << 14 | 1u << 17)
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-
-static inline unsigned stops_value(__m128i block)
-{
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
-    control = _mm_andnot_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('\t')), control);
-    return _mm_movemask_epi8(_mm_or_si128(control, _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7f))));
-}
-
-static inline unsigned stops_target(__m128i block)
-{
-    /* As signed octets, 80-FF are below 0. */
-    __m128i other = _mm_cmplt_epi8(block, _mm_set1_epi8(0x21));
-    other = _mm_or_si128(other, _mm_cmpeq_epi8(block, _mm_set1_epi8('#')));
-    return _mm_movemask_epi8(_mm_or_si128(other, _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7f))));
-}
-
-/* What is left at the end is read with the last 16 octets, of which those before p are let out;
- * `low` is where the octets begin that may be read. */
-#define SKIP_BLOCKS(stops)                                                                      \
-    for (; end - p >= 16; p += 16) {                                                            \
-        unsigned mask = stops(_mm_loadu_si128((const __m128i *)p));                             \
-        if (mask)                                                                               \
-            return p + __builtin_ctz(mask);                                                     \
-    }                                                                                           \
-    if (p < end && end - low >= 16) {                                                           \
-        unsigned mask = stops(_mm_loadu_si128((const __m128i *)(end - 16))) >> (16 - (end - p)); \
-        return mask ? p + __builtin_ctz(mask) : end;                                            \
-    }
-#else
-#define SKIP_BLOCKS(stops) (void)low;
-#endif
-
-static inline octets skip(octets p, octets end, uint8_t bits)
-{
-    while (p < end && octet_class[*p] & bits)
-        p++;
-    return p;
-}
-
-static inline octets skip_value(octets p, octets end, octets low)
-{
-    SKIP_BLOCKS(stops_value)
-    return skip(p, end, VALUE);
-}
-
-static inline octets skip_target(octets p, octets end, octets low)
-{
-    SKIP_BLOCKS(stops_target)
-    return skip(p, end, TARGET);
-}
-
-static inline octets find(octets p, octets end, char octet)
-{
-    return p < end ? (octets)memchr(p, octet, (size_t)(end - p)) : NULL;
-}
-
-static inline int is_blank(uint8_t octet)
-{
-    return octet == ' ' || octet == '\t';
-}
-
-/* Whether the octets at p are `text`, which is in lower case, in any case. */
-static inline int is_text(octets p, const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if ((p[i] | (text[i] >= 'a' ? 0x20 : 0)) != (uint8_t)text[i])
-            return 0;
-    return 1;
-}
-
-static int kind_of(octets name, size_t length)
+static inline int kind_of(octets name, size_t length)
 {
     switch (length) {
     case 4: return is_text(name, "host", 4) ? HOST : ORDINARY;
@@ -167,7 +98,7 @@ static int request_line_fault(octets p, octets end)
     octets lf = find(p, end, '\n');
     if (!lf)
         return INCOMPLETE;
-    if (lf[-1] != '\r')
+    if (lf == p || lf[-1] != '\r')
         return LINE_END;
     octets stop = lf - 1;
     octets first = find(p, stop, ' ');
@@ -232,27 +163,8 @@ static int make_room(scan *s)
 }
 
 /* The name that begins at p: its colon, or NULL; sets what is known of it. */
-static inline octets scan_name(octets p, octets end, uint32_t *known, int *kind)
+static octets scan_name(octets p, octets end, uint32_t *known, int *kind)
 {
-#ifdef __SSE2__
-    if (end - p >= 16) {
-        __m128i block = _mm_loadu_si128((const __m128i *)p);
-        unsigned mask = _mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(':')));
-        if (mask > 1) { /* a name that is known needs no look at its octets */
-            unsigned length = __builtin_ctz(mask);
-            for (uint32_t slot = known_slot(p, length); known_names[slot].length;
-                 slot = (slot + 1) % KNOWN) {
-                __m128i text = _mm_loadu_si128((const __m128i *)known_names[slot].text);
-                unsigned same = _mm_movemask_epi8(_mm_cmpeq_epi8(block, text));
-                if (known_names[slot].length == length && !(~same & ((1u << length) - 1))) {
-                    *known = slot + 1;
-                    *kind = known_names[slot].kind;
-                    return p + length;
-                }
-            }
-        }
-    }
-#endif
     octets colon = skip(p, end, TOKEN);
     if (colon == p || colon == end || *colon != ':')
         return NULL;
@@ -261,11 +173,55 @@ static inline octets scan_name(octets p, octets end, uint32_t *known, int *kind)
     return colon;
 }
 
+#ifdef __SSE2__
+/* The same, and a look at the value, of a line with a short and common name: sets where the
+ * blocks from p on have the first octet beyond text, which is the CR of nearly every line that
+ * ends in them. Everything is found from p, and nothing waits for what was found before it. */
+static inline octets scan_line(octets p, int blocks, octets *beyond, uint32_t *known, int *kind)
+{
+    __m128i first = block_at(p), second = block_at(blocks > 1 ? p + 16 : p);
+    unsigned colons = bits_of(equal(first, ':'));
+    uint64_t stops = bits_of(beyond_text(first));
+    if (blocks > 1)
+        colons |= bits_of(equal(second, ':')) << 16;
+    for (int block = 1; block < blocks; block++)
+        stops |= (uint64_t)bits_of(beyond_text(block_at(p + 16 * block))) << 16 * block;
+    *beyond = p + 16 * blocks;
+    if (stops)
+        *beyond = p + __builtin_ctzll(stops);
+    if (!colons || colons & 1)
+        return NULL;
+    unsigned length = (unsigned)__builtin_ctz(colons), inside = (1u << length) - 1;
+    uint32_t number, slot = known_slot(p, length);
+    for (; (number = known_slots[slot]); slot = next_slot(slot)) {
+        const known_name *name = &known_names[number];
+        if (name->length != length)
+            continue;
+        unsigned same = bits_of(_mm_cmpeq_epi8(first, block_at(name->text)));
+        if (blocks > 1 && length > 16)
+            same |= bits_of(_mm_cmpeq_epi8(second, block_at(name->text + 16))) << 16;
+        if ((same & inside) == inside) {
+            *known = number;
+            *kind = name->kind;
+            return p + length;
+        }
+    }
+    unsigned rare = bits_of(beyond_name(first));
+    if (blocks > 1)
+        rare |= bits_of(beyond_name(second)) << 16;
+    if (rare & inside)
+        return NULL;
+    *known = 0;
+    *kind = KIND_LENGTHS >> length & 1 ? kind_of(p, length) : ORDINARY;
+    return p + length;
+}
+#endif
+
 /* The field lines from p on, to the empty line that ends them. */
 static int scan_fields(scan *s, octets p, octets end, octets low, uint32_t lines)
 {
     for (;;) {
-        if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') {
+        if (end - p >= 2 && is_crlf(p)) {
             s->size = (uint32_t)(p + 2 - s->start);
             return COMPLETE;
         }
@@ -273,19 +229,37 @@ static int scan_fields(scan *s, octets p, octets end, octets low, uint32_t lines
             return find(p, end, '\n') ? HEAD_LINES : INCOMPLETE;
         uint32_t known;
         int kind;
-        octets colon = scan_name(p, end, &known, &kind);
-        if (!colon)
+        octets colon = NULL, beyond = p;
+#ifdef __SSE2__
+        if (end - p >= 64)
+            colon = scan_line(p, 4, &beyond, &known, &kind);
+        else if (end - p >= 32)
+            colon = scan_line(p, 2, &beyond, &known, &kind);
+        else if (end - p >= 16)
+            colon = scan_line(p, 1, &beyond, &known, &kind);
+#endif
+        if (!colon && !(colon = scan_name(p, end, &known, &kind)))
             return field_line_fault(p, end);
         octets value = colon + 1;
+        if (value < end && *value == ' ')
+            value++;
         while (value < end && is_blank(*value))
             value++;
-        octets stop = skip_value(value, end, low);
-        if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n')
-            return field_line_fault(p, end);
+        octets stop = beyond;
+        if (stop == end || *stop != '\r')
+            stop = skip_text(stop > value ? stop : value, end, low);
+        int ascii = 1;
+        if (end - stop < 2 || !is_crlf(stop)) {
+            ascii = 0;
+            stop = skip_value(stop, end, low);
+            if (end - stop < 2 || !is_crlf(stop))
+                return field_line_fault(p, end);
+        }
         if (s->count == s->room && !make_room(s))
             return NO_MEMORY;
         field_line *field = &s->fields[s->count++];
-        field->known = known;
+        field->known = (uint16_t)known;
+        field->ascii = (uint16_t)ascii;
         field->name = (uint32_t)(p - s->start);
         field->name_length = (uint32_t)(colon - p);
         field->value = (uint32_t)(value - s->start);
@@ -365,11 +339,13 @@ static int scan_head(scan *s, octets start, octets seen, octets end, const bound
     if (seen > start && !worth_a_look(s, start, seen, end, limits))
         return INCOMPLETE;
     if (start < end && *start == '\r') {
-        if (end - start > 1 && start[1] != '\n')
+        if (end - start < 2)
+            return INCOMPLETE;
+        if (start[1] != '\n')
             return BEGINNING;
         start += 2;
     }
-    if (start >= end)
+    if (start == end)
         return INCOMPLETE;
     if (!(octet_class[*start] & TOKEN))
         return BEGINNING;

@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable
 
 from . import faults
-from ._parse_py import TOKEN, UNLIMITED, field_line_fault
 from .errors import ParseError
 from .faults import Fault
+from .grammar import TOKEN, UNLIMITED, field_line_fault
 from .headers import Headers
 from .limits import Limits
 from .parse import take_chunks

@@ -21,9 +21,9 @@ PACKAGE = Path(fastraw.__file__).parent
 # The floors, from the ground up: a module imports from floors below its own, and the modules of
 # `engine` and `apps` from each other.
 FLOORS = (
-    *("errors", "limits", "faults", "headers", "fields", "file", "_environ_py", "_parse_py"),
-    *("_parse", "parse", "spool", "cookies", "jsoncontent", "parameters", "forms", "multipart"),
-    *("request", "response", "route", "body", "encode", "engine", "server", "apps"),
+    *("errors", "limits", "faults", "headers", "fields", "file", "_environ_py", "grammar"),
+    *("_parse_py", "_parse", "parse", "spool", "cookies", "jsoncontent", "parameters", "forms"),
+    *("multipart", "request", "response", "route", "body", "encode", "engine", "server", "apps"),
     *("", "__main__"),
 )
 MESSAGES = FLOORS[: FLOORS.index("engine")]

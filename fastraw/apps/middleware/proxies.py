@@ -18,8 +18,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Literal, NamedTuple
 
-from ..._parse_py import is_host
 from ...fields import combined, parse_parameters, split_list
+from ...grammar import is_host
 from ...request import Peer, Request
 from ...route import Answer, Handler, wrap
 from .chain import Middleware
