@@ -372,7 +372,7 @@ def test_upgrade(poller: type[Poller]) -> None:
             client.finish()
             client.expect_end()
         assert eventually(lambda: open_descriptors() == before)
-        assert running.stats().connections == 0
+        assert eventually(lambda: running.stats().connections == 0)
         with connect(running) as client:
             client.send(UPGRADE + b"again")
             client.until(b"AGAIN")
