@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 
 import pytest
 
@@ -40,6 +41,8 @@ class App:
             return BIG
         if request.path == "/scheme":
             return {"scheme": request.scheme, "certificate": request.peer_certificate}
+        if request.path == "/upgrade":
+            return self.echo(request)
         if request.path == "/digest":
             read = iter(lambda: request.stream.read(10_000), b"")
             return str(sum(map(len, read)))
@@ -49,6 +52,25 @@ class App:
             assert self.proceed.wait(15)
             self.found = self.found, eventually(lambda: request.disconnected)
         return wire_app.handler(request)
+
+    def echo(self, request: Request) -> None:
+        """Sends back what it receives, on a thread of its own, while this one receives."""
+        with request.upgrade("echo") as (sock, received):
+            sock.settimeout(15)
+            sock.sendall(received)
+            pieces: SimpleQueue[bytes] = SimpleQueue()
+
+            def send() -> None:
+                while piece := pieces.get():
+                    sock.sendall(piece)
+
+            sender = threading.Thread(target=send)
+            sender.start()
+            buffer = bytearray(50_000)
+            while count := sock.recv_into(buffer):
+                pieces.put(bytes(buffer[:count]))
+            pieces.put(b"")
+            sender.join()
 
     def stream_body(self, request: Request) -> bool:
         return request.path == "/digest"
@@ -161,7 +183,7 @@ def test_stalled_handshakes_hold_no_worker(
         with connect() as client:
             client.send(GET)
             assert client.response().status == 200
-        assert running.stats().running == 0
+        assert eventually(lambda: running.stats().running == 0)
     assert eventually(lambda: running.stats().connections == 0)
 
 
@@ -326,15 +348,67 @@ def test_disconnected_is_seen_behind_close_notify(connect: Connect, app: App) ->
     assert app.found == (False, True)
 
 
-def test_new_keys(running: FastServer, connect: Connect, address: Address) -> None:
+def test_new_keys(address: Address) -> None:
     """KeyUpdate (RFC 8446 section 4.6.3) between requests: the reply goes out by itself."""
-    openssl = Openssl(address, "-tls1_3")
-    with openssl:
+    with Openssl(address, "-tls1_3") as openssl:
         for _ in range(3):
             openssl.say(GET)
             openssl.expect(b"Hello, World!")
             openssl.say(b"K\n")
             openssl.expect(b"KEYUPDATE")
+
+
+UPGRADE = b"GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"
+
+
+def test_upgrade(running: FastServer, connect: Connect) -> None:
+    with connect() as client:
+        client.tls.raw.sendall(client.tls.records(UPGRADE + b"ear") + client.tls.records(b"ly"))
+        received = b""
+        while not received.endswith(b"\r\n\r\nearly"):
+            received += client.tls.recv(1000)
+        assert received.startswith(b"HTTP/1.1 101 ")
+        sender = threading.Thread(target=client.send, args=(BIG,))
+        sender.start()
+        received = b""
+        while len(received) < len(BIG):
+            received += client.tls.recv(100_000)
+        assert received == BIG
+        sender.join()
+        client.finish()
+        client.expect_end()
+    assert eventually(lambda: running.stats().connections == 0)
+
+
+def test_stop_cuts_an_upgraded_connection(authority: Authority, app: App) -> None:
+    running = FastServer(app, port=0, tls=authority.tls())
+    running.start()
+    with TLSClient(("127.0.0.1", running.port), authority.client()) as client:
+        client.send(UPGRADE)
+        client.tls.recv(1000)
+        report = running.stop(timeout=0.05)
+        assert (report.aborted, report.still_running) == (1, 0)
+
+
+def test_renegotiation_is_refused(address: Address) -> None:
+    with Openssl(address, "-tls1_2") as openssl:
+        openssl.say(GET)
+        openssl.expect(b"Hello, World!")
+        openssl.say(b"R\n")
+        openssl.expect(b"no renegotiation")
+
+
+def test_renegotiation_where_a_context_allows_it(authority: Authority) -> None:
+    context = authority.renegotiating()
+    with (
+        FastServer(wire_app.handler, port=0, tls=context) as running,
+        Openssl(("127.0.0.1", running.port), "-tls1_2") as openssl,
+    ):
+        for _ in range(2):
+            openssl.say(GET)
+            openssl.expect(b"Hello, World!")
+            openssl.say(b"R\n")
+            openssl.expect(b"RENEGOTIATING")
 
 
 # ---- the end ----

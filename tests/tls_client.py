@@ -29,6 +29,8 @@ trustme = pytest.importorskip("trustme", reason="no trustme; pip install trustme
 serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
 
 NAME = "localhost"
+# SSL_OP_ALLOW_CLIENT_RENEGOTIATION of OpenSSL 3, which ssl has no name for.
+OP_ALLOW_CLIENT_RENEGOTIATION = 0x100
 
 Cut = Callable[[bytes], list[bytes]]
 
@@ -75,6 +77,13 @@ class Authority:
     def tls(self, **settings: object) -> TLS:
         """What a server for this machine needs."""
         return TLS(*self.issue(NAME, "127.0.0.1", "::1"), **settings)
+
+    def renegotiating(self) -> ssl.SSLContext:
+        """A server's context that lets clients begin a new handshake, as TLS 1.2 has it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.issue(NAME))
+        context.options |= OP_ALLOW_CLIENT_RENEGOTIATION
+        return context
 
     def client(self, *certificate: Path) -> ssl.SSLContext:
         """A client's context that trusts this authority, and shows a certificate if asked."""
@@ -129,7 +138,7 @@ class TLSClientSocket:
             finally:
                 for piece in cut(self._outgoing.read()):
                     self.raw.sendall(piece)
-            self._receive()
+            self.receive()
 
     def records(self, octets: bytes) -> bytes:
         """The octets encrypted, and not sent."""
@@ -146,10 +155,11 @@ class TLSClientSocket:
             except ssl.SSLZeroReturnError:
                 return b""
             except ssl.SSLWantReadError:
-                self._receive()
+                self.receive()
 
-    def _receive(self) -> None:
-        octets = self.raw.recv(65536)
+    def receive(self, size: int = 65536) -> None:
+        """Take up to `size` octets of what has come."""
+        octets = self.raw.recv(size)
         if not octets:
             raise BadResponse("the connection ended without close_notify")
         self._incoming.write(octets)
@@ -195,7 +205,7 @@ class Openssl:
         assert self._process.stdout is not None
         while octets not in self.output:
             more = os.read(self._process.stdout.fileno(), 65536)
-            assert more, f"no {octets!r} in {self.output!r}"
+            assert more, f"no {octets!r} in {self.output[-1000:]!r}"
             self.output += more
         self.output = self.output.partition(octets)[2]
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 import select
 import socket
+from typing import Any
 
 from ..errors import HTTPError
+from ..headers import HeaderFields
 from ..request import Request
 from .channel import READING
 from .clients import Address
@@ -19,6 +21,7 @@ from .connection import Connection
 from .poller import HANGUP, READABLE, WRITABLE
 from .service import Service
 from .tls import Certificates
+from .tls_blocking import BlockingTLS
 from .tls_socket import PlainHTTP, TLSSocket
 
 # One more phase beside those of a channel.
@@ -110,6 +113,13 @@ class TLSConnection(Connection):
         if isinstance(self.sock, TLSSocket):
             self.sock.forsake()
         super().abort()
+
+    def upgrade(self, request: Request, protocol: str, fields: HeaderFields) -> tuple[Any, bytes]:
+        """See Request.upgrade. On the handler's thread."""
+        sock, received = super().upgrade(request, protocol, fields)
+        blocking: Any = BlockingTLS(sock)
+        self.sock = blocking  # for `cut`
+        return blocking, received
 
     # What a request sees of its connection.
 

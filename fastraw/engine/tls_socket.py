@@ -25,8 +25,8 @@ import socket
 import ssl
 from typing import Any, Protocol
 
-# What comes first is a ClientHello of a few hundred octets, then a little more.
-HANDSHAKE_READ_BYTES = 16 * 1024
+# Where it is not known how many octets are wanted, as in a handshake.
+READ_BYTES = 16 * 1024
 # Read beside the octets asked for, so that the records that hold them come with one call: a
 # record adds 22 octets in TLS 1.3, 29 in TLS 1.2 with the ciphers in use.
 OVERHEAD_BYTES = 512
@@ -101,7 +101,7 @@ class TLSSocket(socket.socket):
         if self._unsent and not self._flush():
             raise BlockingIOError
         while True:
-            octets = _recv(self, HANDSHAKE_READ_BYTES)
+            octets = _recv(self, READ_BYTES)
             if not octets:
                 raise ConnectionError("the client left during the handshake")
             # A record of TLS begins with its type, 20 to 23 (RFC 8446 section 5.1).
@@ -112,7 +112,7 @@ class TLSSocket(socket.socket):
             if self._shake():
                 self._may_say_all = True
                 self._held = self._incoming.pending > 0
-                return self._held or len(octets) == HANDSHAKE_READ_BYTES
+                return self._held or len(octets) == READ_BYTES
 
     def _shake(self) -> bool:
         try:
@@ -266,7 +266,7 @@ class TLSSocket(socket.socket):
         return gone
 
     def sendall(self, octets: Any, flags: int = 0) -> None:
-        """Only for a socket that blocks."""
+        """Only for a socket that has been made to block, before an upgrade."""
         left = memoryview(octets).cast("B")
         while left:
             left = left[self.send(left) :]
@@ -294,7 +294,7 @@ class TLSSocket(socket.socket):
         self.must_read = True
         while True:
             self._reply()
-            received = _recv(self, HANDSHAKE_READ_BYTES)
+            received = _recv(self, READ_BYTES)
             if not received:
                 raise ConnectionError("the client left during a renegotiation")
             self._incoming.write(received)
@@ -326,6 +326,10 @@ class TLSSocket(socket.socket):
     def forsake(self) -> None:
         """There is more that will not be sent: `close` must not sound like an end."""
         self._may_say_all = False
+
+    def parts(self) -> tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
+        """The TLS of this connection, with the memory for records received, and to be sent."""
+        return self._tls, self._incoming, self._outgoing
 
     def bare(self) -> socket.socket:
         """The socket without TLS; this object is closed then."""
