@@ -21,7 +21,7 @@ PYTHON = (sys.executable, "-X", "dev", "-W", "error")
 # Long enough for a busy machine: a test that waits this long has failed.
 PATIENCE_SECONDS = 30.0
 
-_URL = r"http://(\[[^]]+\]|[^:/\s]+):(\d+)"
+_URL = r"https?://(\[[^]]+\]|[^:/\s]+):(\d+)"
 
 
 class Program:

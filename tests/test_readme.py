@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from dataclasses import fields
 from pathlib import Path
@@ -39,6 +40,14 @@ def exchanges(console: str) -> list[tuple[str, str]]:
     return [(command, output.strip()) for command, output in pairs]
 
 
+def make_certificate(folder: Path) -> None:
+    """As the README says."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl; on Debian: apt-get install openssl")
+    (command,) = (text for kind, text in blocks(README) if text.startswith("openssl req"))
+    subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, check=True)
+
+
 PROGRAMS = [block for block in blocks(README) if block[0] == "python"]
 SHELL_LINES = [
     line for kind, block in blocks(README) if kind == "sh" for line in block.splitlines()
@@ -55,7 +64,12 @@ def test_the_blocks_are_found() -> None:
 def test_program(block: Block, tmp_path: Path) -> None:
     """It ends well by itself, or it serves and what follows it happens as printed."""
     path = tmp_path / "program.py"
-    path.write_text(block[1].replace("port=7878", "port=0"), encoding="utf-8")
+    text = block[1].replace("port=7878", "port=0")
+    if '"cert.pem"' in text:
+        make_certificate(tmp_path)
+        for name in ("cert.pem", "key.pem"):
+            text = text.replace(f'"{name}"', repr(str(tmp_path / name)))
+    path.write_text(text, encoding="utf-8")
     kind, console = after(block, README)
     with Program(*PYTHON, path) as program:
         if kind != "console":
@@ -64,7 +78,8 @@ def test_program(block: Block, tmp_path: Path) -> None:
             return
         for command, output in exchanges(console):
             run = subprocess.run(
-                shlex.split(command.replace("http://127.0.0.1:7878", program.url)),
+                shlex.split(re.sub(r"https?://127\.0\.0\.1:7878", program.url, command)),
+                cwd=tmp_path,
                 capture_output=True,
                 text=True,
                 timeout=PATIENCE_SECONDS,
