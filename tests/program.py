@@ -27,12 +27,12 @@ _URL = r"https?://(\[[^]]+\]|[^:/\s]+):(\d+)"
 class Program:
     """The process; what it writes, on either output, is collected in `output`."""
 
-    def __init__(self, *command: str | Path, **environment: str) -> None:
+    def __init__(self, *command: str | Path, folder: Path = ROOT, **environment: str) -> None:
         self.output = ""
         self._more = threading.Condition()
         self._process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -24,7 +24,7 @@ FLOORS = (
     *("errors", "limits", "faults", "headers", "fields", "file", "_environ_py", "grammar"),
     *("_parse_py", "_parse", "parse", "spool", "cookies", "jsoncontent", "parameters", "forms"),
     *("multipart", "request", "response", "route", "body", "encode", "engine", "server", "apps"),
-    *("", "__main__"),
+    *("", "testing", "pytest_plugin", "command", "__main__"),
 )
 MESSAGES = FLOORS[: FLOORS.index("engine")]
 OUTSIDE_WORLD = frozenset(

@@ -1,0 +1,1 @@
+"""What `python -m fastraw` is made of."""
