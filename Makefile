@@ -28,7 +28,9 @@ serve: $(EXTENSION)
 	$(RUN) -m fastraw $(ARGS)
 
 test: $(EXTENSION) $(VENV)/.extra-$(TEST_EXTRA)
-	$(RUN) -m pytest --cov --cov-report=term $(ARGS)
+	$(RUN) -m coverage erase
+	$(RUN) -m coverage run -m pytest $(ARGS); status=$$?; \
+	    $(RUN) -m coverage combine --quiet && $(RUN) -m coverage report; exit $$status
 
 bench: $(EXTENSION) $(VENV)/.extra-bench
 	$(RUN) -m pytest bench/test_parse.py

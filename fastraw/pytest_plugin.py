@@ -1,8 +1,8 @@
 """The pytest plugin: `fastraw_server`, a real server for a test.
 
-    def test_greeting(fastraw_server):
-        server = fastraw_server(lambda request: "hello")
-        assert urlopen(server.url).read() == b"hello"
+def test_greeting(fastraw_server):
+    server = fastraw_server(lambda request: "hello")
+    assert urlopen(server.url).read() == b"hello"
 """
 
 from __future__ import annotations

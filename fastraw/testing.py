@@ -1,4 +1,4 @@
-r"""For tests: a client that sends exactly the octets it is given and forgives nothing in the answer.
+r"""For tests: a client that sends just the octets it is given and forgives nothing in the answer.
 
     response = request(server, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert response.status == 200
@@ -117,9 +117,7 @@ def _address_of(server: Listening | Address) -> Address:
 class RawClient:
     """One connection, by TCP to (host, port) or by a Unix socket to a path."""
 
-    def __init__(
-        self, address: Address, timeout: float | None = PATIENCE_SECONDS
-    ) -> None:
+    def __init__(self, address: Address, timeout: float | None = PATIENCE_SECONDS) -> None:
         if isinstance(address, str):
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.sock.settimeout(timeout)
