@@ -1,7 +1,7 @@
-"""Builds the extension; everything else about the package is in pyproject.toml.
+"""Builds the extensions; everything else about the package is in pyproject.toml.
 
-FASTRAW_BUILD_EXTENSION: "yes" makes a failing build an error, "no" leaves the extension out;
-otherwise a failing build is a warning, and the parser in Python is used.
+FASTRAW_BUILD_EXTENSION: "yes" makes a failing build an error, "no" leaves them out;
+otherwise a failing build is a warning, and their twins in Python are used.
 """
 
 import os
@@ -13,14 +13,20 @@ choice = os.environ.get("FASTRAW_BUILD_EXTENSION", "")
 if choice not in ("", "yes", "no"):
     sys.exit(f"FASTRAW_BUILD_EXTENSION must be yes, no or empty, not {choice!r}")
 
-# The .pyx goes to setuptools as it is: cythonize() would lose `optional`.
-extension = Extension(
-    "fastraw._parse",
-    ["fastraw/_parse.pyx"],
-    depends=["fastraw/_octets.h", "fastraw/_scan.h"],
-    include_dirs=["fastraw"],
+options = {
+    "include_dirs": ["fastraw"],
     # -g0: what a debugger reads is four times as large as the code.
-    extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-g0"],
-    optional=choice != "yes",
-)
-setup(ext_modules=[] if choice == "no" else [extension])
+    "extra_compile_args": [] if sys.platform == "win32" else ["-O3", "-g0"],
+    "optional": choice != "yes",
+}
+# The .pyx goes to setuptools as it is: cythonize() would lose `optional`.
+extensions = [
+    Extension(
+        "fastraw._parse",
+        ["fastraw/_parse.pyx"],
+        depends=["fastraw/_octets.h", "fastraw/_scan.h", "fastraw/_environ.pxi"],
+        **options,
+    ),
+    Extension("fastraw.apps._wsgi", ["fastraw/apps/_wsgi.pyx"], **options),
+]
+setup(ext_modules=[] if choice == "no" else extensions)

@@ -40,6 +40,13 @@ def _rate_over(other: str) -> Callable[[Results], Value]:
     return lambda job: report.ratio(job, "fastraw", other)
 
 
+def _over_others(job: Results) -> Value:
+    """Over the fastest of the others that were measured."""
+    names = {name for each in job["rounds"] for name in each} - {"fastraw"}
+    ratios = [report.ratio(job, "fastraw", name) for name in names]
+    return min((ratio for ratio in ratios if ratio is not None), default=None)
+
+
 def _router(job: Results) -> Value:
     return report.ratio(job, "router", "fastraw")
 
@@ -62,6 +69,7 @@ def _permits(job: Results) -> Value:
 
 _HELLO = "hello, 64 connections: throughput, {} = 1"
 _ONE = "hello, 1 connection: p50, {} = 1"
+_WSGI = "hello, WSGI: throughput, {} = 1"
 _MIXED = "5 % block, 32 workers: throughput, {} = 1"
 _CROWD = "64 busy among 16,000 others: {}"
 _DRIP = "1,000 clients, an octet a second each: {}"
@@ -92,6 +100,19 @@ GOALS = (
     ),
     Goal(_MIXED.format("granian"), "mixed-32", 1.5, _rate_over("granian")),
     Goal(_MIXED.format("waitress"), "mixed-32", 10, _rate_over("waitress")),
+    *(
+        Goal(_WSGI.format(other), "wsgi", wanted, _rate_over(other))
+        for other, wanted in (
+            ("bjoern", 1.0),
+            ("fastwsgi", 1.0),
+            ("granian", 1.4),
+            ("waitress", 8),
+            ("cheroot", 8),
+            ("gthread", 8),
+        )
+    ),
+    Goal("Flask: throughput, the fastest other = 1", "wsgi-flask", 1.0, _over_others),
+    Goal("WSGI, 5 % block: throughput, granian = 1", "wsgi-mixed", 1.5, _rate_over("granian")),
     Goal("hello, 500 routes: throughput, bare handler = 1", "routes", 0.92, _router),
     Goal("500 routes, a parameter: the same", "routes-parameter", 0.92, _router),
     Goal(

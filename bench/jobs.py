@@ -10,7 +10,7 @@ import certificate
 import loads
 import special
 from loads import LOADS, Place
-from peers import BARE, PEERS, ROUTED, TLS, Peer
+from peers import BARE, PEERS, ROUTED, TLS, WSGI, Peer
 from process import Server
 
 Sample = dict[str, float]
@@ -40,7 +40,8 @@ def jobs(smoke: bool) -> list[Job]:
     crowd, dripping = (200, 100) if smoke else (special.CROWD, special.DRIPPING)
     return [
         *map(_wrk_job, LOADS),
-        *map(_routes_job, loads.ROUTES),
+        *(_rows_job(load, ROUTED) for load in loads.ROUTES),
+        *(_rows_job(load, WSGI) for load in loads.WSGI),
         Job(
             "crowd",
             f"64 busy connections, alone and among {crowd:,} idle and {crowd:,} half-sent ones",
@@ -76,9 +77,9 @@ def _wrk_job(load: loads.Load) -> Job:
     return Job(load.name, load.title, "wrk", measure, tuple(arguments), servers)
 
 
-def _routes_job(load: loads.Load) -> Job:
+def _rows_job(load: loads.Load, peers: tuple[Peer, ...]) -> Job:
     arguments = ("--workers", str(load.workers))
-    return Job(load.name, load.title, "wrk", partial(loads.measure, load), arguments, peers=ROUTED)
+    return Job(load.name, load.title, "wrk", partial(loads.measure, load), arguments, peers=peers)
 
 
 LIFECYCLE = "lifecycle"

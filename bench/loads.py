@@ -35,6 +35,7 @@ class Load:
     headers: tuple[str, ...] = ()
     body: bytes = app.HELLO
     """What must come back."""
+    content_type: str = app.CONTENT_TYPE
     sends_bytes: int = 0
     depth: int = 1
     """Requests in one write."""
@@ -89,6 +90,19 @@ ROUTES = (
 )
 
 
+WSGI = (
+    Load("wsgi", "hello as a WSGI application, 64 connections"),
+    Load(
+        "wsgi-flask", "JSON from a Flask application, 64 connections", "/flask",
+        content_type="application/json", body=app.GREETING,
+    ),
+    Load(
+        "wsgi-mixed", "a WSGI application, 5 % block for 5 ms, 64 connections, 32 workers",
+        workers=32, script="mixed", arguments=("20", "/slow?ms=5"),
+    ),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Place:
     """Where things run, and how much work a millisecond is."""
@@ -111,7 +125,7 @@ def check(server: Server, load: Load, place: Place) -> None:
             status, content_type, found = server.ask(each, body)
         except (OSError, http.client.HTTPException) as error:
             raise ServerFailed(f"{each}: {error!r}") from error
-        if status != 200 or content_type != app.CONTENT_TYPE or found != load.body:
+        if status != 200 or content_type != load.content_type or found != load.body:
             raise ServerFailed(f"{each}: {status}, {content_type}, {len(found)} octets")
     if load.depth > 1:
         check_pipeline(server, load)

@@ -87,3 +87,10 @@ ROUTED = (
     Peer("router", "fastraw", "fastraw, 500 routes", arguments=("--mode", "router")),
 )
 """The rows of the tables that say what a router costs."""
+
+_WSGI = ("bjoern", "fastwsgi", "granian", "waitress", "cheroot", "gthread")
+WSGI = (
+    Peer("fastraw", "fastraw", "WSGI", ("fastraw",), arguments=("--mode", "wsgi")),
+    *(peer for peer in PEERS if peer.name in _WSGI),
+)
+"""The rows of the tables of one WSGI application on every server for such."""

@@ -23,10 +23,10 @@ from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from . import faults
-from ._environ_py import environ_of
+from ._environ_py import environ_of, path_and_query
 from ._parse_py import DEFAULT
 from .errors import ParseError
 from .grammar import (
@@ -238,7 +238,7 @@ cdef class Head:
     def environ(self, dict template, client):
         """The environ of a WSGI request: the template, with this request's meta-variables (RFC
         3875 section 4.1, PEP 3333). `client` is its address: (host, port), or a path."""
-        return environ_of(self, template, client)
+        return environ_in_c(self, template, client)
 
     def __repr__(self):
         return f"<Head {self.method} {self.target} HTTP/1.{self.minor_version}>"
@@ -290,6 +290,8 @@ cdef class Head:
                 values.append(self.value(i + 1))
         return values
 
+
+include "_environ.pxi"
 
 cdef object DEFAULT_LIMITS = DEFAULT
 

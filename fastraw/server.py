@@ -40,6 +40,8 @@ except ImportError:  # Windows has no limit on descriptors to ask for
 
 _error = logging.getLogger("fastraw.error")
 
+# A listener there accepts connections to any of our addresses.
+ANYWHERE = ("0.0.0.0", "::")
 # Descriptors that connections must leave to the rest of the process.
 SPARE_DESCRIPTORS = 64
 # How often connections that were busy are asked again to drain.
@@ -297,6 +299,7 @@ class _Running:
         limits = replace(limits, connections=_affordable(limits.connections))
         tasks: dict[int, Task] = {}
         self.service = service = Service(handler, limits, timeouts, tasks, self._closed.set)
+        service.address = None if self.address[0] in ANYWHERE else self.address
         self.scheduler = service.scheduler = Scheduler(
             default_poller(),
             tasks,

@@ -26,7 +26,7 @@ from tests.program import ROOT
 
 BUILT = shutil.ignore_patterns(
     *(".*", "build", "dist", "wheelhouse", "*.egg-info", "__pycache__"),
-    *("*.so", "*.pyd", "_parse.c", "htmlcov", "node_modules", "corpus"),
+    *("*.so", "*.pyd", "_parse.c", "_wsgi.c", "htmlcov", "node_modules", "corpus"),
 )
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 NO_COMPILER = {"CC": "/bin/false", "CXX": "/bin/false", "LDSHARED": "/bin/false"}
@@ -123,16 +123,24 @@ def test_sdist_has_all_that_builds_tests_and_explains(dist: Path) -> None:
         found = {name.partition("/")[2] for name in archive.getnames() if "/" in name}
     assert {
         *("pyproject.toml", "setup.py", "Makefile", "README.md", "CHANGELOG.md", "LICENSE"),
-        *("fastraw/_parse.pyx", "fastraw/_scan.h", "tests/conftest.py", "bench/server.py"),
+        *(
+            "fastraw/_parse.pyx",
+            "fastraw/_environ.pxi",
+            "fastraw/_scan.h",
+            "fastraw/apps/_wsgi.pyx",
+        ),
+        *("tests/conftest.py", "bench/server.py"),
         *("tests/wire/README.md", "bench/lua/report.lua", "docs/README.md", "examples/hello.py"),
     } <= found
     assert {f"fastraw/{name}" for name in sources_of_package()} <= found
-    made = {name for name in found if name.endswith((".so", ".pyd", ".pyc", "/_parse.c"))}
+    made = {
+        name for name in found if name.endswith((".so", ".pyd", ".pyc", "/_parse.c", "/_wsgi.c"))
+    }
     assert not made
 
 
-def test_wheel_has_the_package_its_types_and_its_extension(wheel: Path) -> None:
-    assert names(wheel) == sources_of_package() | {f"_parse{SUFFIX}"}
+def test_wheel_has_the_package_its_types_and_its_extensions(wheel: Path) -> None:
+    assert names(wheel) == sources_of_package() | {f"_parse{SUFFIX}", f"apps/_wsgi{SUFFIX}"}
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}
     version = fastraw.__version__

@@ -5,6 +5,7 @@
 - `/cpu?n=N`: the same after N turns of a loop in Python
 - `/big`: 1 MiB
 - `/hello/NAME`: the same, whatever the name
+- `/flask`: JSON from a Flask application, which is loaded by the first request for it
 - `/upload`: the number of octets received, in decimal
 """
 
@@ -12,11 +13,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 HELLO = b"Hello, World!"
 BIG = bytes(1024 * 1024)
 CONTENT_TYPE = "text/plain; charset=utf-8"
+GREETING = b'{"message":"Hello, World!"}\n'
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
@@ -68,6 +71,9 @@ def wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterable[byt
     body: bytes | None
     if path == "/":
         body = HELLO
+    elif path == "/flask":
+        # Not a dependency of the loads that do without it, nor a part of their memory.
+        return import_module("servers.flask_app").app(environ, start_response)
     elif path == "/upload":
         length = int(environ["CONTENT_LENGTH"])
         body = b"%d" % len(environ["wsgi.input"].read(length))

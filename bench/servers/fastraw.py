@@ -1,9 +1,10 @@
-"""fastraw with a bare handler, or with a router of 500 routes."""
+"""fastraw with a bare handler, with a router of 500 routes, or with the WSGI application."""
 
 from __future__ import annotations
 
-from fastraw import TLS, FastServer, Limits, Request, Response, Router, Timeouts
+from fastraw import TLS, WSGI, FastServer, Limits, Request, Response, Router, Timeouts
 from fastraw.engine import scheduler
+from fastraw.route import Handler
 from servers import CONNECTIONS, HOST, PATIENT_SECONDS, app, options
 
 
@@ -45,6 +46,13 @@ def timeouts(patient: bool) -> Timeouts:
     return Timeouts(head_seconds=PATIENT_SECONDS, idle_seconds=PATIENT_SECONDS)
 
 
+def handler_for(mode: str) -> Handler:
+    """What the load is for."""
+    if mode == "router":
+        return routed()
+    return WSGI(app.wsgi) if mode == "wsgi" else handler
+
+
 if __name__ == "__main__":
     given = options()
     if given.permits is not None:
@@ -52,7 +60,7 @@ if __name__ == "__main__":
         permits = given.permits
         scheduler.permit_count = lambda: permits
     FastServer(
-        routed() if given.mode == "router" else handler,
+        handler_for(given.mode),
         host=HOST,
         port=given.port,
         workers=given.workers,

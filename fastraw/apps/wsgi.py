@@ -18,6 +18,7 @@ iterable:  a list, or one piece of the declared length   -> content, sent as any
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -27,13 +28,14 @@ from ..response import Response
 from ..spool import Spool
 from .file_wrapper import FileWrapper
 from .pieces import Pieces
-from .start_response import StartResponse
+from .start_response import Adapter, StartResponse
 
 Environ = dict[str, Any]
+Address = tuple[str, int] | str
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
-# What has no code of the application's in it, and no close().
-_WHOLE = (list, tuple)
+# More than a dict of 32 slots holds.
+_FULL = 22
 # Addresses of ours that an environ has been prepared for. A server has one, or few.
 _TEMPLATES_LIMIT = 64
 
@@ -73,7 +75,7 @@ class NoInput:
         """Nothing to close."""
 
 
-class WSGI:
+class WSGI(Adapter):
     """A handler that calls a WSGI application (PEP 3333).
 
     Args:
@@ -91,66 +93,78 @@ class WSGI:
     def __init__(self, application: Application, *, stream_body: bool = False) -> None:
         if not callable(application):
             raise TypeError(f"application must be callable, not {application!r}")
+        super().__init__(application, StartResponse)
         self.stream_body = stream_body
-        self._application = application
-        self._templates: dict[object, Environ] = {}
+        self._lock = threading.Lock()
+        self._templates: dict[tuple[Address, str], Environ] = {}
 
-    def __call__(self, request: Request) -> Response:
-        """Answer one request; what the application raises goes on."""
-        head = request.head
-        template = self._templates.get((request.server, request.scheme))
+    def environ_of(self, request: Request) -> Environ | None:
+        """The environ of any request; None for one that is not the application's."""
+        head, peer = request.head, request._peer
+        if head.target == "*":
+            return None
+        server, scheme = peer.server, peer.scheme
+        template = self._templates.get((server, scheme))
         if template is None:
-            template = self._prepare(request)
-        environ = head.environ(template, request.client)
-        if not request.ordinary and (head.content_length or head.chunked):
+            template = self._prepare(server, scheme)
+        if self.usual is None:
+            with self._lock:
+                self.usual = self.usual or (peer.origin, template)
+        environ = head.environ(template, peer.client)
+        if head.content_length or head.chunked:
             _put_content(environ, request)
         if request.mount_path:
             _put_mount(environ, request)
-        elif environ["PATH_INFO"] == "*":
-            return Response(status=204)
-        start = StartResponse(request)
-        result: Any = self._application(environ, start)
-        if type(result) in _WHOLE and start.written is None:
-            body = result[0] if len(result) == 1 else b"".join(result)
-            if type(body) is not bytes:
-                raise TypeError(f"a WSGI application yields bytes, not {type(body).__name__}")
-            if body or head.method != "HEAD":
-                return start.answer(body)
-        return _iterate(start, result, self.stream_body)
+        return environ
 
-    def _prepare(self, request: Request) -> Environ:
-        """What an environ begins with at the address that this request came to."""
-        scheme, server = request.scheme, request.server
-        default_port = "443" if scheme == "https" else "80"
-        # PEP 3333: these two must not be empty, and a Unix socket has neither.
-        name, port = ("localhost", default_port) if isinstance(server, str) else server
-        template: Environ = {
-            "REQUEST_METHOD": "",
-            "SCRIPT_NAME": "",
-            "PATH_INFO": "",
-            "QUERY_STRING": "",
-            "REQUEST_URI": "",
-            "SERVER_NAME": name,
-            "SERVER_PORT": str(port),
-            "SERVER_PROTOCOL": "",
-            "SERVER_SOFTWARE": "fastraw",
-            "REMOTE_ADDR": "",
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": scheme,
-            "wsgi.input": NoInput(),
-            "wsgi.input_terminated": True,
-            "wsgi.errors": Errors(),
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "wsgi.file_wrapper": FileWrapper,
-        }
-        if scheme == "https":
-            template["HTTPS"] = "on"
-        if len(self._templates) >= _TEMPLATES_LIMIT:
-            self._templates.clear()
-        self._templates[server, scheme] = template
+    def _prepare(self, server: Address, scheme: str) -> Environ:
+        template = _template(server, scheme)
+        with self._lock:
+            if len(self._templates) >= _TEMPLATES_LIMIT:
+                self._templates.clear()
+            self._templates[server, scheme] = template
         return template
+
+    def iterate(self, start: StartResponse, iterable: Iterable[bytes]) -> Response:
+        """The response to a result that is not one piece in a list."""
+        return _iterate(start, iterable, self.stream_body)
+
+
+def _template(server: Address, scheme: str) -> Environ:
+    # PEP 3333: these two must not be empty, and a Unix socket has neither.
+    default_port = "443" if scheme == "https" else "80"
+    name, port = ("localhost", default_port) if isinstance(server, str) else server
+    template: Environ = {
+        "REQUEST_METHOD": "",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "",
+        "QUERY_STRING": "",
+        "REQUEST_URI": "",
+        "SERVER_NAME": name,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": "",
+        "SERVER_SOFTWARE": "fastraw",
+        "REMOTE_ADDR": "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.input": NoInput(),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": Errors(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": FileWrapper,
+    }
+    if scheme == "https":
+        template["HTTPS"] = "on"
+    # A copy of a dict has its capacity, and to grow costs as much as all the rest. Filled to
+    # what 32 slots take, a dict grows to 64: enough for the fields of most requests.
+    fillers = [f"filler {number}" for number in range(_FULL - len(template))]
+    for filler in fillers:
+        template[filler] = None
+    for filler in fillers:
+        del template[filler]
+    return template
 
 
 def _put_content(environ: Environ, request: Request) -> None:
@@ -171,6 +185,10 @@ def _put_mount(environ: Environ, request: Request) -> None:
 def _iterate(start: StartResponse, iterable: Iterable[bytes], streamed_body: bool) -> Response:
     """The response that an iterable makes; its first piece may be what calls start_response."""
     begun = start.written
+    if type(iterable) in (list, tuple) and begun is None:
+        body = b"".join(iterable)
+        if body or start.request.head.method != "HEAD":
+            return start.answer(body)
     pieces = Pieces() if begun is None else begun.iterable
     assert isinstance(pieces, Pieces)
     pieces.own(iterable)

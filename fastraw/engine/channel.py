@@ -42,12 +42,18 @@ class Channel(Task):
     """Socket and phase of a connection. `more` says that there may be octets, received already
     or still in the socket, or its end, for which no event will come."""
 
-    __slots__ = ("client", "counted", "discarded_bytes", "more", "out", "phase", "service", "sock")
+    __slots__ = (
+        "client", "counted", "discarded_bytes", "more", "origin", "out", "phase",
+        "service", "sock",
+    )  # fmt: skip
 
     def __init__(self, sock: socket.socket, client: Address, service: Service) -> None:
         super().__init__(sock.fileno(), service.scheduler)
         self.sock = sock
         self.client = client
+        self.origin = service.address
+        """Our end's address, one object for all connections that came to it; None until asked
+        for where it depends on the connection."""
         self.counted = False
         self.service = service
         self.phase = READING
@@ -63,8 +69,10 @@ class Channel(Task):
 
     @property
     def server(self) -> Address:
-        name = self.sock.getsockname()
-        return name if isinstance(name, str) else name[:2]
+        if self.origin is None:
+            name = self.sock.getsockname()
+            self.origin = self.service.known_address(name if isinstance(name, str) else name[:2])
+        return self.origin
 
     @property
     def scheme(self) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from types import FunctionType, MethodType
 
 from ..limits import Limits, Timeouts
 from ..request import Request
 from ..route import Handler, options_of
-from .clients import ClientCounts
+from .clients import Address, ClientCounts
 from .deadlines import Deadlines
 from .scheduler import Scheduler
 from .task import Task
@@ -25,6 +26,7 @@ class Service:
         route_options: how a request is to be served, asked where it makes a difference.
         upgraded: connections that handlers have taken over, until these return.
         scheme: `http` or `https`.
+        address: our end of each connection; None while that depends on the connection.
         ordinary: none of the above is so, and letting go of a connection is releasing its lock.
         on_close: called after a connection has been closed while `draining`.
         draining: no request after the one at hand is taken up.
@@ -39,7 +41,7 @@ class Service:
         tasks: dict[int, Task],
         on_close: Callable[[], None],
     ) -> None:
-        self.handler = handler
+        self.handler = _quickest(handler)
         self.route_options = options_of(handler)
         self.on_close = on_close
         self.limits = limits
@@ -49,11 +51,17 @@ class Service:
         self.deadlines = Deadlines(timeouts, tasks)
         self.scheduler: Scheduler
         self.scheme = "http"
+        self.address: Address | None = None
+        self._addresses: dict[Address, Address] = {}
         self.draining = False
         self.logging = False
         self.ordinary = False
         self.listeners = 0
         self.upgraded: set[Task] = set()
+
+    def known_address(self, address: Address) -> Address:
+        """The object that stands for an address of ours."""
+        return self._addresses.setdefault(address, address)
 
     # For the scheduler.
 
@@ -84,3 +92,9 @@ class Service:
     def connections(self) -> int:
         """Open connections."""
         return len(self.tasks) - self.listeners + len(self.upgraded)
+
+
+def _quickest(handler: Handler) -> Handler:
+    """What calls an object of a class written in Python without a look at its type first."""
+    call = type(handler).__call__
+    return MethodType(call, handler) if isinstance(call, FunctionType) else handler

@@ -49,6 +49,9 @@ class Hop(NamedTuple):
 class _Behind:
     """The peer of a request that came by way of proxies."""
 
+    origin = None
+    """Not what the address of our end tells."""
+
     def __init__(self, peer: Peer, client: Address, scheme: str) -> None:
         self._peer = peer
         self.client = client

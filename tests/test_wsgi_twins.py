@@ -1,0 +1,162 @@
+"""What is written twice for WSGI, in C and in Python, does the same."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastraw import _environ_py
+
+PURE = os.environ.get("FASTRAW_PURE", "") not in ("", "0")
+# Without extensions there is nothing to compare with; what is asked of both is asked of one.
+PARSERS = ("fastraw._parse_py",) if PURE else ("fastraw._parse_py", "fastraw._parse")
+ADAPTERS = ("fastraw.apps._wsgi_py",) if PURE else ("fastraw.apps._wsgi_py", "fastraw.apps._wsgi")
+CLIENT = ("192.0.2.1", 50123)
+TEMPLATE = {"SCRIPT_NAME": "", "PATH_INFO": "", "wsgi.version": (1, 0)}
+
+names = st.sampled_from(
+    (
+        *("Accept", "accept", "ACCEPT", "Cookie", "cookie", "Content-Type", "content-TYPE", "X-A"),
+        *("X_A", "x-a", "X-a_b", "Content_Type", "User-Agent", "X!#$%&'*+.^`|~9", "_", "-", "A"),
+    )
+)
+values = st.sampled_from(("", " ", "a", "b; c=d", "\xe9\xff", "text/plain", "x" * 300))
+targets = st.sampled_from(
+    (
+        *("/", "/a?b", "/a%20b?c=%20", "/%E2%82%AC/%zz%4", "/?", "//x", "/a?b?c", "*"),
+        *("http://h/p?q", "http://h", "HTTPS://h:1?q", "/%"),
+    )
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    targets,
+    st.sampled_from(("GET", "POST", "OPTIONS", "M-SEARCH")),
+    st.sampled_from(("1.0", "1.1")),
+    st.lists(st.tuples(names, values), max_size=20),
+    st.sampled_from((CLIENT, "", "/run/socket")),
+    st.booleans(),
+    st.sampled_from((bytes, bytearray)),
+)
+def test_environ(
+    target: str,
+    method: str,
+    version: str,
+    fields: list[tuple[str, str]],
+    client: Any,
+    seen: bool,
+    kind: type[bytes | bytearray],
+) -> None:
+    if target == "*":
+        method = "OPTIONS"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    octets = f"{method} {target} HTTP/{version}\r\nHost: a\r\n{lines}\r\n".encode("latin-1")
+    found = []
+    for parser in PARSERS:
+        head = import_module(parser).parse_head(kind(octets))
+        if seen:
+            head.headers.add("X-Added", "later")
+        found.append(head.environ(dict(TEMPLATE), client))
+    assert found[0] == found[-1]
+    assert all(type(value) is str for key, value in found[0].items() if key != "wsgi.version")
+    assert TEMPLATE == {"SCRIPT_NAME": "", "PATH_INFO": "", "wsgi.version": (1, 0)}
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_the_reference_is_asked_for_the_same(parser: str) -> None:
+    head = import_module(parser).parse_head(b"GET /a%20b?c HTTP/1.1\r\nHost: h\r\nX-Y: 1\r\n\r\n")
+    assert head.environ(TEMPLATE, CLIENT) == _environ_py.environ_of(head, TEMPLATE, CLIENT)
+
+
+def outcome(module: ModuleType, status: Any, headers: Any) -> Any:
+    """What the Start of a module makes of it."""
+
+    class Started(module.Start):  # type: ignore[misc, name-defined]
+        write = None
+
+    start = Started(None)
+    try:
+        start(status, headers)
+    except Exception as error:
+        return type(error), str(error)
+    return start.code, start.start, start.length, start.dated
+
+
+statuses = st.sampled_from(
+    ("200 OK", "204 ", "599 \xff", "200", "99 A", "600 B", "20a C", "200 \r", "200 \u20ac", 200)
+)
+header_names = st.one_of(
+    st.text("Aa-_!\xe9 :\r\u20ac", max_size=4),
+    st.sampled_from(
+        (
+            *(
+                "Content-Length",
+                "content-length",
+                "Date",
+                "DATE",
+                "Connection",
+                "TE",
+                "te",
+                "Upgrad",
+            ),
+            *("Trailer", "trailers", "Keep-Alive", "Transfer-Encoding", "Proxy-Connection", "Tf"),
+            *(
+                "Proxy-Authenticate",
+                "Proxy-Authorization",
+                "Content-Type",
+                "Cache-Control",
+                "X" * 99,
+            ),
+        )
+    ),
+)
+header_values = st.one_of(
+    st.text("a 1\t\xe9\x00\x7f\n\u20ac", max_size=4),
+    st.sampled_from(("13", "0", "013", "9" * 18, "9" * 19, " 5 ", "-1", "1,1", "", "y" * 999)),
+)
+pairs = st.one_of(st.tuples(header_names, header_values), st.sampled_from(((), ("a",), "ab", 1)))
+
+
+@settings(max_examples=400, deadline=None)
+@given(statuses, st.one_of(st.lists(pairs, max_size=4), st.just(()), st.none()))
+def test_start(status: Any, headers: Any) -> None:
+    found = [outcome(import_module(name), status, headers) for name in ADAPTERS]
+    assert found[0] == found[-1]
+
+
+def test_whole_answers() -> None:
+    results: list[Any] = [
+        [b"abc"],
+        [b""],
+        [],
+        [b"a", b"b"],
+        (b"abc",),
+        ["abc"],
+        iter([b"abc"]),
+        None,
+    ]
+    for headers in ([], [("Content-Length", "3")], [("Content-Length", "4")], [("Date", "x")]):
+        for status in ("200 OK", "404 Not Found", "204 No Content", None):
+            for result in results:
+                found = []
+                for name in ADAPTERS:
+
+                    class Started(import_module(name).Start):  # type: ignore[misc]
+                        write = None
+
+                    start = Started(None)
+                    if status is not None:
+                        start(status, headers)
+                    response = start.whole(result)
+                    found.append(
+                        response
+                        and (response.start, response.status, response.body, response.ordinary)
+                    )
+                assert found[0] == found[-1]
