@@ -40,7 +40,8 @@ bench: $(EXTENSION) $(VENV)/.extra-bench
 bench-smoke: $(EXTENSION) $(VENV)/.extra-bench
 	$(RUN) bench/server.py --smoke
 
-lint: $(EXTENSION) $(VENV)/.extra-dev
+# Types are checked in the examples, too, against what the tests run them with.
+lint: $(EXTENSION) $(VENV)/.extra-dev $(VENV)/.extra-$(TEST_EXTRA)
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy

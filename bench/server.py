@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -48,6 +50,12 @@ def arguments(names: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--loads", nargs="+", default=list(names), choices=names, metavar="NAME")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        help="for everything: fewer rounds, where they would take longer; never less than one",
+    )
     parser.add_argument(
         "--free-threaded", metavar="PYTHON", help="a free-threaded Python with fastraw installed"
     )
@@ -105,18 +113,28 @@ def measure(job: Job, peer: Peer, where: Place, seconds: float, python: str) -> 
 
 
 def run(
-    job: Job, peers: Iterable[Peer], where: Place, given: argparse.Namespace, python: str
+    job: Job,
+    peers: Iterable[Peer],
+    where: Place,
+    given: argparse.Namespace,
+    python: str,
+    until: float,
 ) -> Results:
-    """All rounds of a job."""
+    """All rounds of a job, or those that are likely to end by then (time.monotonic())."""
+    longest_seconds = 0.0
     peers = job.peers or [peer for peer in peers if peer.name in job.servers]
     found: Results = {"title": job.title, "kind": job.kind, "rounds": []}
     for number in range(min(given.rounds, job.rounds or given.rounds)):
+        begin = time.monotonic()
+        if number and begin + longest_seconds > until:
+            break
         samples = {}
         # Every other round runs backwards: what drifts with time hits both ends alike.
         for peer in peers if number % 2 == 0 else reversed(peers):
             samples[peer.name] = measure(job, peer, where, given.seconds, python)
             progress(job.name, number, peer.name, samples[peer.name])
         found["rounds"].append(samples)
+        longest_seconds = max(longest_seconds, time.monotonic() - begin)
     return found
 
 
@@ -140,7 +158,9 @@ def lifecycle(where: Place, times: int) -> Results:
     return {"title": title, "kind": "lifecycle", "rounds": [{"fastraw": sample}]}
 
 
-def free_threaded(name: str, given: argparse.Namespace, cpus: Sequence[int]) -> Results:
+def free_threaded(
+    name: str, given: argparse.Namespace, cpus: Sequence[int], until: float
+) -> Results:
     """One permit against two, server and load on the same cores."""
     load = next(
         load
@@ -155,7 +175,7 @@ def free_threaded(name: str, given: argparse.Namespace, cpus: Sequence[int]) -> 
         servers=tuple(peer.name for peer in jobs.PERMITS),
     )
     where = place(given.free_threaded, cpus, cpus)
-    return run(job, jobs.PERMITS, where, given, given.free_threaded)
+    return run(job, jobs.PERMITS, where, given, given.free_threaded, until)
 
 
 def measure_all(given: argparse.Namespace, every: dict[str, Job], results: Results) -> None:
@@ -176,15 +196,19 @@ def measure_all(given: argparse.Namespace, every: dict[str, Job], results: Resul
         results["missing"].pop(peer.name, None)
     where = place(sys.executable, cpus[:1], cpus[1:2])
     os.sched_setaffinity(0, where.load_cpus)
-    for name in given.loads:
+    end = time.monotonic() + given.minutes * 60
+    for number, name in enumerate(given.loads):
+        # An equal share of what is left of the time.
+        now = time.monotonic()
+        until = now + (end - now) / (len(given.loads) - number)
         if name in every:
-            found = run(every[name], peers, where, given, sys.executable)
+            found = run(every[name], peers, where, given, sys.executable, until)
         elif name == jobs.LIFECYCLE:
             if "fastraw" not in (peer.name for peer in peers):
                 continue
             found = lifecycle(where, 5 if given.smoke else 50)
         elif given.free_threaded:
-            found = free_threaded(name, given, cpus[:2])
+            found = free_threaded(name, given, cpus[:2], until)
         else:
             continue
         results["jobs"][name] = found

@@ -18,6 +18,8 @@ class Handlers:
     def __init__(self, close: bool) -> None:
         # It closes when the client asks for it, but only says so when told to.
         self._close = close
+        # It passes C a pointer to the response object while the body comes, and does not keep it.
+        self._uploads: set[Any] = set()
 
     def get(self, response: Any, request: Any) -> None:
         """Called for each GET."""
@@ -40,7 +42,10 @@ class Handlers:
             length += len(data or b"")
             if last:
                 self._end(response, str(length))
+                self._uploads.discard(response)
 
+        self._uploads.add(response)
+        response.on_aborted(self._uploads.discard)
         response.on_data(on_data)
 
     def _end(self, response: Any, body: bytes | str) -> None:
