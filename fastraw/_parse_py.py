@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, final
 
 from . import faults
 from ._environ_py import environ_of
@@ -52,6 +52,7 @@ _plain_host = re.compile(r"[A-Za-z0-9\-.]+(?::[0-9]+)?").fullmatch
 _TEXT = bytes(octet for octet in range(256) if octet == 9 or (octet >= 32 and octet != 127))
 
 
+@final
 class Head:
     """A request's head: request line and header section (RFC 9112 section 2.1). Read only.
 
@@ -133,7 +134,7 @@ def parse_head(
         head = _read(data, start, end + 2, limits)
         if head is not None:
             return head
-    elif seen > start and not _worth_a_look(data, start, seen, limits):
+    elif seen > start and not _worth_a_look(data, start, min(seen, len(data)), limits):
         return None
     fault = _first_fault(data, start, limits)
     if fault is not None:

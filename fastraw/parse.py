@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import ParseError
 
@@ -16,7 +16,10 @@ __all__ = ["IMPLEMENTATION", "Head", "ParseError", "parse_head", "take_chunks"]
 # A missing extension is looked for, not caught, so that a broken one shows its own error.
 IMPLEMENTATION: str
 if TYPE_CHECKING:
+    from . import _parse, _parse_py
     from ._parse_py import Head, parse_head, take_chunks
+    from .headers import Headers
+    from .limits import Limits
 elif os.environ.get("FASTRAW_PURE", "") in ("", "0") and find_spec("fastraw._parse"):
     from ._parse import Head, parse_head, take_chunks
 
@@ -25,3 +28,43 @@ else:
     from ._parse_py import Head, parse_head, take_chunks
 
     IMPLEMENTATION = "python"
+
+
+if TYPE_CHECKING:
+
+    class _Head(Protocol):
+        """What both have, for the type checker."""
+
+        @property
+        def method(self) -> str: ...
+        @property
+        def target(self) -> str: ...
+        @property
+        def minor_version(self) -> int: ...
+        @property
+        def headers(self) -> Headers: ...
+        @property
+        def content_length(self) -> int | None: ...
+        @property
+        def chunked(self) -> bool: ...
+        @property
+        def keep_alive(self) -> bool: ...
+        @property
+        def expect_continue(self) -> bool: ...
+        @property
+        def upgrade(self) -> str | None: ...
+        @property
+        def size(self) -> int: ...
+        def environ(
+            self, template: dict[str, Any], client: tuple[str, int] | str
+        ) -> dict[str, Any]: ...
+
+    class _Parser(Protocol):
+        def parse_head(
+            self, data: bytes | bytearray, start: int = 0, seen: int = 0, limits: Limits = ...
+        ) -> _Head | None: ...
+        def take_chunks(
+            self, data: bytes | bytearray, start: int, room: int
+        ) -> tuple[bytes, int]: ...
+
+    _ALIKE: tuple[_Parser, _Parser] = (_parse, _parse_py)
