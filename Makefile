@@ -5,6 +5,7 @@
 #   FASTRAW_PURE=1            run with the parser in Python
 #   FASTRAW_BUILD_EXTENSION   yes: a failing build is an error; no: leave the extension out
 #   TEST_EXTRA=test-free-threaded   what `make test` installs, where some of `test` cannot be
+#   COVERAGE=no               test without measuring what is covered
 #   ARGS="..."                more arguments for what is run
 
 PYTHON ?= python3
@@ -28,9 +29,13 @@ serve: $(EXTENSION)
 	$(RUN) -m fastraw $(ARGS)
 
 test: $(EXTENSION) $(VENV)/.extra-$(TEST_EXTRA)
+ifeq ($(COVERAGE),no)
+	$(RUN) -m pytest $(ARGS)
+else
 	$(RUN) -m coverage erase
 	$(RUN) -m coverage run -m pytest $(ARGS); status=$$?; \
 	    $(RUN) -m coverage combine --quiet && $(RUN) -m coverage report; exit $$status
+endif
 
 bench: $(EXTENSION) $(VENV)/.extra-bench
 	$(RUN) -m pytest bench/test_parse.py
