@@ -52,11 +52,8 @@ def shake_hands(server: TLSSocket) -> None:
     while True:
         writable = [server] if server.has_unsent else []
         assert any(select.select([server], writable, [], 15))
-        try:
-            server.handshake()
-        except BlockingIOError:
-            continue
-        return
+        if server.handshake() is not None:
+            return
 
 
 def take(client: TLSClientSocket) -> bytes:

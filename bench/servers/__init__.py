@@ -7,6 +7,7 @@ as far as its server has something that answers to them.
 from __future__ import annotations
 
 import argparse
+import ssl
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
@@ -38,6 +39,12 @@ class Options:
     """Bare loop only: look again before sleeping."""
     tls: tuple[str, str] | None
     """Bare loop and fastraw only: the files of a certificate and its key."""
+
+    def without_resumption(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        """The same context; where each request has a connection, no session is resumed."""
+        if self.mode == "close":
+            context.num_tickets = 0
+        return context
 
 
 def options() -> Options:

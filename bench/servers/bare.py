@@ -136,10 +136,8 @@ MODES: dict[str, Callable[[], Serve]] = {
 }
 
 
-def encrypted(cert: str, key: str) -> Callable[[socket.socket], socket.socket]:
+def encrypted(context: ssl.SSLContext) -> Callable[[socket.socket], socket.socket]:
     """Makes a TLS connection of an accepted one; the handshake is left to the first reads."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
 
     def wrap(client: socket.socket) -> socket.socket:
         return context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
@@ -196,7 +194,11 @@ def main() -> None:
     given = options()
     listener = socket.create_server((HOST, given.port), backlog=BACKLOG)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    wrap = encrypted(*given.tls) if given.tls else None
+    wrap = None
+    if given.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*given.tls)
+        wrap = encrypted(given.without_resumption(context))
     loop(listener, MODES[given.mode](), given.look, wrap)
 
 

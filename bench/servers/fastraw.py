@@ -66,5 +66,5 @@ if __name__ == "__main__":
         workers=given.workers,
         limits=Limits(connections=CONNECTIONS),
         timeouts=timeouts(given.patient),
-        tls=TLS(*given.tls) if given.tls else None,
+        tls=given.without_resumption(TLS(*given.tls).load()) if given.tls else None,
     ).serve_forever()

@@ -59,9 +59,6 @@ class TLSConnection(Connection):
             return None
         try:
             more = sock.handshake()
-        except BlockingIOError:
-            self.let_go(WRITABLE if sock.has_unsent else READABLE)
-            return None
         except PlainHTTP as found:
             self._answer_plainly(sock, found.octets)
             return None
@@ -69,6 +66,9 @@ class TLSConnection(Connection):
             _error.debug("TLS handshake with %s: %s", self.client, error)
             self.sock = sock.bare()
             self.close_gently()  # a reset might overtake the alert that says what was wrong
+            return None
+        if more is None:
+            self.let_go(WRITABLE if sock.has_unsent else READABLE)
             return None
         self.phase = READING
         self.deadline = self.service.deadlines.idle

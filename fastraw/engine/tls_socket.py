@@ -92,16 +92,19 @@ class TLSSocket(socket.socket):
 
     # The handshake.
 
-    def handshake(self) -> bool:
-        """Go on with it. When it is done: whether more has come behind it, or may have.
+    def handshake(self) -> bool | None:
+        """Go on with it. None while the client's next part is missing, or the client does not
+        take ours; when it is done, whether more has come behind it, or may have.
 
-        Raises BlockingIOError while the client's next part is missing, or the client does not
-        take ours; PlainHTTP when what comes first is a letter; OSError when it has failed.
+        Raises PlainHTTP when what comes first is a letter; OSError when it has failed.
         """
-        if self._unsent and not self._flush():
-            raise BlockingIOError
+        if not self._flush():
+            return None
         while True:
-            octets = _recv(self, READ_BYTES)
+            try:
+                octets = _recv(self, READ_BYTES)
+            except BlockingIOError:
+                return None
             if not octets:
                 raise ConnectionError("the client left during the handshake")
             # A record of TLS begins with its type, 20 to 23 (RFC 8446 section 5.1).
@@ -109,10 +112,13 @@ class TLSSocket(socket.socket):
                 raise PlainHTTP(octets)
             self._begun = True
             self._incoming.write(octets)
+            drained = len(octets) < READ_BYTES
             if self._shake():
                 self._may_say_all = True
                 self._held = self._incoming.pending > 0
-                return self._held or len(octets) == READ_BYTES
+                return self._held or not drained
+            if drained:
+                return None
 
     def _shake(self) -> bool:
         try:
@@ -120,7 +126,8 @@ class TLSSocket(socket.socket):
         except ssl.SSLWantReadError:
             return False
         finally:
-            self._reply()  # a fault is told, too
+            if self._outgoing.pending:
+                self._reply()  # a fault is told, too
         return True
 
     # Receiving.
