@@ -22,7 +22,8 @@ from pathlib import Path
 import pytest
 
 from fastraw import TLS
-from tests.raw_client import PATIENCE_SECONDS, BadResponse, RawClient
+from tests.raw_client import BadResponse, RawClient
+from tests.waiting import PATIENCE_SECONDS
 
 # It stands on cryptography, which cannot be had for free-threaded Python 3.13.
 trustme = pytest.importorskip("trustme", reason="no trustme; pip install trustme")
