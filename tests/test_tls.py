@@ -99,7 +99,10 @@ def app() -> App:
 def running(request: pytest.FixtureRequest, authority: Authority, app: App) -> Iterator[FastServer]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(server, "default_poller", request.param)
-        with FastServer(app, port=0, workers=2, tls=authority.tls()) as running:
+        # What must not wait for its deadline would wait for ever.
+        timeouts = Timeouts(handshake_seconds=None)
+        tls = authority.tls()
+        with FastServer(app, port=0, workers=2, tls=tls, timeouts=timeouts) as running:
             yield running
 
 
@@ -218,6 +221,7 @@ GARBAGE = {
     "an alert": b"\x15\x03\x01\x00\x02\x02\x28",
     "a version that there is not": b"\x16\x09\x09\x00\x05hello",
     "SSLv2": b"\x80\x2e\x01\x00\x02",
+    "half a hello": b"\x16\x03\x01\x02\x00\x01",
     "nothing": b"",
 }
 

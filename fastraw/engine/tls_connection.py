@@ -68,6 +68,8 @@ class TLSConnection(Connection):
             self.close_gently()  # a reset might overtake the alert that says what was wrong
             return None
         if more is None:
+            # The end has come, too, and no other event will tell of it.
+            self.stirred = self.stirred or mask & HANGUP != 0
             self.let_go(WRITABLE if sock.has_unsent else READABLE)
             return None
         self.phase = READING

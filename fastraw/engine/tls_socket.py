@@ -141,11 +141,22 @@ class TLSSocket(socket.socket):
         if not octets:
             self._ended = True
             return b""
-        self._incoming.write(octets)
-        piece = self._decrypt(size)
         drained = len(octets) < asked
-        if piece and drained and not self._held and not self._ended:
+        incoming = self._incoming
+        incoming.write(octets)
+        try:
+            piece: bytes | None = self._tls.read(size)
+        except ssl.SSLError as error:
+            piece = self._no_octets(error)
+        if (
+            piece
+            and drained
+            and len(piece) < size
+            and not incoming.pending
+            and not self._outgoing.pending
+        ):
             return piece  # one record, one request: nearly always
+        piece = self._note(piece, size)
         return self._gather(size - len(piece), [piece] if piece else [], drained)
 
     def _gather(self, size: int, pieces: list[bytes], drained: bool) -> bytes:
@@ -180,23 +191,31 @@ class TLSSocket(socket.socket):
     def _decrypt(self, size: int) -> bytes:
         """Octets of one record; none when it is not complete, or at the end."""
         try:
-            piece = self._tls.read(size)
-        except ssl.SSLWantReadError:
-            self._held = False
-            piece = b""
-        except ssl.SSLZeroReturnError:
-            self._held = False
-            self._ended = True
-            piece = b""
-        except ssl.SSLError:
-            self._may_say_all = False
-            self._reply()  # an alert, which says what was wrong
-            raise
-        else:
-            self._ended = not piece  # close_notify
-            self._held = len(piece) == size or (self._incoming.pending > 0 and not self._ended)
+            piece: bytes | None = self._tls.read(size)
+        except ssl.SSLError as error:
+            piece = self._no_octets(error)
+        return self._note(piece, size)
+
+    def _no_octets(self, error: ssl.SSLError) -> bytes | None:
+        """Why there are none: None when a record is not complete, empty when the end is said.
+        Raises the error when it is one."""
+        if isinstance(error, ssl.SSLWantReadError):
+            return None
+        if isinstance(error, ssl.SSLZeroReturnError):
+            return b""
+        self._may_say_all = False
+        self._reply()  # an alert, which says what was wrong
+        raise error
+
+    def _note(self, piece: bytes | None, size: int) -> bytes:
+        """What is left after a read of `size` octets, which gave `piece`."""
         if self._outgoing.pending:
             self._reply()
+        self._ended = piece == b""  # close_notify
+        if not piece:
+            self._held = False
+            return b""
+        self._held = len(piece) == size or self._incoming.pending > 0
         return piece
 
     def _stir(self) -> None:
@@ -220,8 +239,19 @@ class TLSSocket(socket.socket):
             return self._send_on(memoryview(octets))
         if not octets:
             return 0
-        count = self._encrypt(octets)
-        return count if self._sent_records(count) else self._report(0)
+        try:
+            count = self._tls.write(octets)
+        except ssl.SSLWantReadError:
+            return self._send_on(memoryview(octets))
+        records = self._outgoing.read()
+        try:
+            sent = _send(self, records)
+        except BlockingIOError:
+            sent = 0
+        if sent == len(records):
+            return count
+        self._keep(records, count, sent)
+        return self._report(0)
 
     def _send_on(self, octets: memoryview) -> int:
         """The same, in portions, after what is left of an earlier one."""
@@ -249,20 +279,23 @@ class TLSSocket(socket.socket):
     def _sent_records(self, count: int) -> bool:
         """Send the records of `count` octets; whether all of them have gone."""
         records = self._outgoing.read()
-        self._owed_bytes = count
-        if self._unsent:  # a reply, which comes first
-            self._unsent = memoryview(bytes(self._unsent) + records)
-            return False
-        try:
-            sent = _send(self, records)
-        except BlockingIOError:
-            sent = 0
+        sent = 0
+        if not self._unsent:
+            with contextlib.suppress(BlockingIOError):
+                sent = _send(self, records)
         if sent == len(records):
-            self._owed_bytes = 0
             return True
-        self._unsent = memoryview(records)
-        self._went(sent)
+        self._keep(records, count, sent)
         return False
+
+    def _keep(self, records: bytes, count: int, sent: int) -> None:
+        """`sent` octets of the records of `count` octets have gone; the others will."""
+        self._owed_bytes = count
+        # A reply that waits comes first.
+        self._unsent = (
+            memoryview(bytes(self._unsent) + records) if self._unsent else memoryview(records)
+        )
+        self._went(sent)
 
     def _report(self, gone: int) -> int:
         """`gone` octets, and those that have gone of a portion that did not fit."""
