@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -216,6 +217,36 @@ def test_wake_of_a_closed_poller_does_nothing(poller: Poller, pair: Pair) -> Non
         assert other.tell() == 0
     if closed.needs_rearm:
         closed.remove(pair[0].fileno())  # a connection that outlives the threads
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has no such pipes")
+def test_a_wake_during_close_writes_into_nothing_else(poller: Poller) -> None:
+    """Closing and waking race, many times; pipes take over the descriptors at once."""
+
+    def wake(poller: Poller, going: threading.Event) -> None:
+        for _ in range(300):
+            poller.wake()
+            going.set()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(100):
+            closed = type(poller)()
+            going = threading.Event()
+            waker = threading.Thread(target=wake, args=(closed, going))
+            waker.start()
+            going.wait()
+            closed.close()
+            pipes = [os.pipe() for _ in range(3)]
+            waker.join()
+            for ends in pipes:
+                os.close(ends[1])
+                strays = os.read(ends[0], 8)
+                os.close(ends[0])
+                assert not strays
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_what_is_added_while_another_thread_polls_is_reported(poller: Poller, pair: Pair) -> None:

@@ -58,10 +58,13 @@ class EpollPoller:
         self._epoll = select.epoll()
         self.poll = self._epoll.poll
         # Every write to an eventfd is an edge, so it is never read: its counter would take
-        # centuries to fill. As a file it knows when it is closed, and writes into no other.
+        # centuries to fill.
         descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._wake = os.fdopen(descriptor, "wb", buffering=0)
         self._epoll.register(self._wake, select.EPOLLIN | select.EPOLLET)
+        # A write gives the GIL away before it begins; the descriptor could be closed in between,
+        # and be somebody else's when the octets are written.
+        self._wake_lock = threading.Lock()
 
     def add(self, fd: int) -> None:
         """Report `fd` from now on."""
@@ -77,15 +80,15 @@ class EpollPoller:
 
     def wake(self) -> None:
         """One more edge for whoever polls; nothing when it is closed."""
-        try:
-            self._wake.write(_ONE)
-        except ValueError:
-            pass
+        with self._wake_lock:
+            if not self._wake.closed:
+                self._wake.write(_ONE)
 
     def close(self) -> None:
         """Give the descriptors back. No thread may be polling."""
         self._epoll.close()
-        self._wake.close()
+        with self._wake_lock:
+            self._wake.close()
 
 
 class SelectorPoller:
@@ -105,6 +108,7 @@ class SelectorPoller:
         self._ours.setblocking(False)
         self._theirs.setblocking(False)
         self._selector.register(self._ours, selectors.EVENT_READ)
+        self._wake_lock = threading.Lock()  # as in EpollPoller
 
     def add(self, fd: int) -> None:
         """Report `fd` from now on."""
@@ -173,7 +177,8 @@ class SelectorPoller:
         """A full socket buffer will wake the poller as well as one more octet would; and nobody
         has to be woken when it is closed."""
         try:
-            self._theirs.send(b"!")
+            with self._wake_lock:
+                self._theirs.send(b"!")
         except OSError:
             pass
 
@@ -181,7 +186,8 @@ class SelectorPoller:
         """Give the descriptors back. No thread may be polling."""
         self._selector.close()
         self._ours.close()
-        self._theirs.close()
+        with self._wake_lock:
+            self._theirs.close()
 
 
 def default_poller() -> Poller:
