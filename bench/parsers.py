@@ -3,30 +3,32 @@
     offsets   the head validated and split; no object for what stands in it
     objects   method, target, and every field's name and value as objects
 
-A parser that keeps a connection's state is used again for head after head, as on a connection,
-where it can be; h11 cannot without an answer in between.
+parse_head keeps nothing between heads. A parser that keeps the state of a connection is made anew
+for each head, which is part of its time; `kept` ones go on with the next head, as on a connection.
+The objects of fastraw are str, those of the others bytes; `text` is with bytes decoded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-Text = str | bytes
-Objects = tuple[Text, Text, Any]
-"""Method, target, and (name, value) pairs."""
+Objects = tuple[Any, Any, Iterable[tuple[Any, Any]]]
+"""Method, target, and (name, value) pairs: str, or bytes."""
+Parse = Callable[[bytes], Any]
 
-PARSER_IN_C = "fastraw"
-PARSER_IN_PYTHON = "fastraw, Python"
-H1C_RAW = "gunicorn_h1c raw"
-H1C_LAZY = "gunicorn_h1c fast"
+FASTRAW = "fastraw"
+PURE = "fastraw, in Python"
+H1C_RAW = "gunicorn_h1c, raw"
+H1C_FAST = "gunicorn_h1c, fast"
 H1C_ALL = "gunicorn_h1c, all headers"
 HTTPTOOLS = "httptools"
+HTTPTOOLS_TEXT = "httptools, text"
 H11 = "h11"
-AIOHTTP = "aiohttp"
 
 
 @dataclass(frozen=True)
@@ -35,24 +37,19 @@ class Parser:
 
     Attributes:
         parse: takes a head; this is what is timed.
-        found: what the result says, to be compared; None where it has to be asked for first.
+        found: takes a head and what `parse` made of it; gives Objects, to be compared.
     """
 
     name: str
-    parse: Callable[[bytes], Any]
+    parse: Parse
     found: Callable[[bytes, Any], Objects]
 
 
-def as_objects(data: bytes, result: Any) -> Objects:
-    """What a parser found that makes objects."""
-    return result  # type: ignore[no-any-return]
+def as_they_are(data: bytes, objects: Objects) -> Objects:
+    return objects
 
 
 # fastraw.
-
-
-def fastraw_offsets(module: Any) -> Callable[[bytes], Any]:
-    return module.parse_head  # type: ignore[no-any-return]
 
 
 def fastraw_objects(module: Any) -> Callable[[bytes], Objects]:
@@ -77,13 +74,12 @@ def of_headers(data: bytes, result: Objects) -> Objects:
 
 
 def of_raw(data: bytes, result: Any) -> Objects:
-    """Offsets: of method and target, and four of 16 bits for each field."""
-    method, method_length, target, target_length, _, count, _, table = result
-    places = memoryview(table).cast("H")
-    fields = []
-    for field in range(count):
-        name, name_length, value, value_length = places[4 * field : 4 * field + 4]
-        fields.append((data[name : name + name_length], data[value : value + value_length]))
+    """Offsets and lengths: of method and target; and of each field's name and value, packed."""
+    method, method_length, target, target_length, _, _, _, table = result
+    fields = [
+        (data[name : name + name_length], data[value : value + value_length])
+        for name, name_length, value, value_length in struct.iter_unpack("=IHIH", table)
+    ]
     return (
         data[method : method + method_length],
         data[target : target + target_length],
@@ -125,7 +121,34 @@ class Collector:
         self.fields.append((name, value))
 
 
-def httptools_objects(module: Any) -> Callable[[bytes], Objects]:
+def httptools_new(module: Any) -> Parse:
+    make = module.HttpRequestParser
+
+    def parse(data: bytes) -> Objects:
+        collector = Collector()
+        parser = make(collector)
+        parser.feed_data(data)
+        return parser.get_method(), collector.target, collector.fields
+
+    return parse
+
+
+def httptools_text(module: Any) -> Parse:
+    make = module.HttpRequestParser
+
+    def parse(data: bytes) -> Objects:
+        collector = Collector()
+        parser = make(collector)
+        parser.feed_data(data)
+        fields = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in collector.fields
+        ]
+        return parser.get_method().decode(), collector.target.decode("latin-1"), fields
+
+    return parse
+
+
+def httptools_kept(module: Any) -> Parse:
     collector = Collector()
     parser = module.HttpRequestParser(collector)
 
@@ -136,7 +159,7 @@ def httptools_objects(module: Any) -> Callable[[bytes], Objects]:
     return parse
 
 
-def h11_objects(module: Any) -> Callable[[bytes], Objects]:
+def h11_objects(module: Any) -> Parse:
     connection, server = module.Connection, module.SERVER
 
     def parse(data: bytes) -> Objects:
@@ -148,7 +171,7 @@ def h11_objects(module: Any) -> Callable[[bytes], Objects]:
     return parse
 
 
-def aiohttp_objects(module: Any) -> Callable[[bytes], Objects]:
+def aiohttp_kept(module: Any) -> Parse:
     protocol = importlib.import_module("aiohttp.base_protocol").BaseProtocol
     loop = asyncio.new_event_loop()
     parser = module.HttpRequestParser(
@@ -163,20 +186,58 @@ def aiohttp_objects(module: Any) -> Callable[[bytes], Objects]:
     return parse
 
 
-Make = Callable[[Any], Callable[[bytes], Any]]
-
-# Name, module, how to make the function that is timed, how to read its result.
-OFFSETS: tuple[tuple[str, str, Make, Callable[[bytes, Any], Objects]], ...] = (
-    (PARSER_IN_C, "fastraw._parse", fastraw_offsets, of_head),
+# Name; module; what makes, of the module, the function that is timed; what reads its result.
+Row = tuple[str, str, Callable[[Any], Parse], Callable[[bytes, Any], Objects]]
+OFFSETS: tuple[Row, ...] = (
+    (FASTRAW, "fastraw._parse", lambda module: module.parse_head, of_head),
     (H1C_RAW, "gunicorn_h1c", lambda module: module.parse_request_raw, of_raw),
-    (H1C_LAZY, "gunicorn_h1c", lambda module: module.parse_request_fast, of_lazy),
+    (H1C_FAST, "gunicorn_h1c", lambda module: module.parse_request_fast, of_lazy),
 )
-OBJECTS: tuple[tuple[str, str, Make, Callable[[bytes, Any], Objects]], ...] = (
-    (PARSER_IN_C, "fastraw._parse", fastraw_objects, of_headers),
-    (PARSER_IN_PYTHON, "fastraw._parse_py", fastraw_objects, of_headers),
-    (H1C_ALL, "gunicorn_h1c", h1c_objects, as_objects),
-    (HTTPTOOLS, "httptools", httptools_objects, as_objects),
-    (AIOHTTP, "aiohttp.http_parser", aiohttp_objects, as_objects),
-    (H11, "h11", h11_objects, as_objects),
+OBJECTS: tuple[Row, ...] = (
+    (FASTRAW, "fastraw._parse", fastraw_objects, of_headers),
+    (PURE, "fastraw._parse_py", fastraw_objects, of_headers),
+    (H1C_ALL, "gunicorn_h1c", h1c_objects, as_they_are),
+    (HTTPTOOLS, "httptools", httptools_new, as_they_are),
+    (HTTPTOOLS_TEXT, "httptools", httptools_text, as_they_are),
+    ("httptools, kept", "httptools", httptools_kept, as_they_are),
+    ("aiohttp, kept", "aiohttp.http_parser", aiohttp_kept, as_they_are),
+    (H11, "h11", h11_objects, as_they_are),
 )
 WORK = {"offsets": OFFSETS, "objects": OBJECTS}
+
+
+def load(work: str) -> tuple[list[Parser], dict[str, str]]:
+    """The parsers that do this work, and the reason why by the name of each that is missing."""
+    parsers, missing = [], {}
+    for name, module, make, found in WORK[work]:
+        try:
+            parsers.append(Parser(name, make(importlib.import_module(module)), found))
+        except ImportError as error:
+            if module.startswith("fastraw"):
+                raise
+            missing[name] = str(error)
+    return parsers, missing
+
+
+def normal(objects: Objects) -> tuple[str, str, list[tuple[str, str]]]:
+    """Objects in one form: str, field names in lower case."""
+
+    def text(part: Any) -> str:
+        return part.decode("latin-1") if isinstance(part, bytes) else part
+
+    method, target, fields = objects
+    return (
+        text(method),
+        text(target),
+        [(text(name).lower(), text(value)) for name, value in fields],
+    )
+
+
+def check(parser: Parser, head: bytes) -> None:
+    """ValueError unless the parser finds in this head what stands there."""
+    line, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    method, target, _ = line.split(" ")
+    fields = [(name.lower(), value) for name, value in (each.split(": ", 1) for each in lines)]
+    found = normal(parser.found(head, parser.parse(head)))
+    if found != (method, target, fields):
+        raise ValueError(f"{parser.name} found {found}")

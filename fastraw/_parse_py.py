@@ -44,8 +44,11 @@ COUNTED_LINES = 1024
 
 _begins = re.compile(TOKEN[:-1].encode()).match
 _request_line = re.compile(rf"({TOKEN}) ({TARGET}+) HTTP/1\.([0-9])\r\n").match
-# A value with whatever is no LF: all octets are looked at once for the whole head, which is faster.
-_find_fields = re.compile(rf"(?m)^({TOKEN}):[ \t]*(.*)\r\n").findall
+# Field lines as nearly all are, one space before the value and none behind; a control character in
+# a value is found by a look at all octets of the head, which is faster. No repetition stands
+# beside another that could match the same, so that a line costs no more than its length.
+_find_fields = re.compile(rf"(?m)^({TOKEN}): ?(\S.*\S|\S?)\r\n").findall
+_tokens = re.compile(TOKEN.replace("[", r"[\n")).fullmatch
 _field_lines = re.compile(rf"(?:{TOKEN}:{FIELD_VALUE}\r\n)*".encode()).fullmatch
 _plain_host = re.compile(r"[A-Za-z0-9\-.]+(?::[0-9]+)?").fullmatch
 # Everything that may stand in a head except the CRLF of its lines.
@@ -153,18 +156,22 @@ def _read(data: bytes | bytearray, start: int, end: int, limits: Limits) -> Head
     if line is None:
         return None
     section = line.end()
-    pairs = _find_fields(text, section)
-    count = len(pairs)
+    pairs: list[tuple[str, str]] = _find_fields(text, section)
+    # All that is no text must be the CRLF of the lines.
+    line_ends = octets.translate(None, _TEXT)
+    count = len(line_ends) // 2
+    if line_ends != b"\r\n" * count:
+        return None
+    count -= 2 if skipped else 1
+    if len(pairs) != count:
+        pairs = _split_fields(text[section:])
     if (
-        # Nothing but text, and the CRLF of lines that are all well-formed.
-        octets.translate(None, _TEXT) != b"\r\n" * (count + (2 if skipped else 1))
+        len(pairs) != count
         or section - skipped - 2 > (limits.request_line_bytes or UNLIMITED)
         or len(text) - section > (limits.head_bytes or UNLIMITED)
         or count > (limits.field_lines or UNLIMITED)
     ):
         return None
-    if " \r" in text or "\t\r" in text:
-        pairs = [(name, value.rstrip(" \t")) for name, value in pairs]
     head = _new(Head)
     method, target, minor_version = line.groups()
     authority = None
@@ -182,6 +189,17 @@ def _read(data: bytes | bytearray, start: int, end: int, limits: Limits) -> Head
     if authority and method != "CONNECT":
         _replace_host(pairs, authority)
     return head
+
+
+def _split_fields(text: str) -> list[tuple[str, str]]:
+    """The fields of a header section, for each CRLF one; none at all unless all are well-formed."""
+    pairs = []
+    for line in text.split("\r\n")[:-1]:
+        name, colon, value = line.partition(":")
+        if not (colon and name):
+            return []
+        pairs.append((name, value.strip(" \t")))
+    return pairs if _tokens("\n".join([name for name, _ in pairs])) else []
 
 
 def _replace_host(pairs: list[tuple[str, str]], authority: str) -> None:
@@ -203,7 +221,7 @@ def _interpret(head: Head, by_name: dict[str, str]) -> None:
     if host is None:
         if minor_version:  # RFC 9112 section 3.2
             raise ParseError(*faults.HOST_MISSING)
-    elif len(by_name) < len(head._pairs) and len(_values(head, "host")) > 1:
+    elif len(by_name) < len(head._pairs) and len(_values(head, by_name, "host")) > 1:
         raise ParseError(*faults.HOST_REPEATED)
     elif not _plain_host(host) and host and not is_host(host):
         raise ParseError(*faults.HOST_INVALID)
@@ -215,29 +233,33 @@ def _interpret(head: Head, by_name: dict[str, str]) -> None:
             raise ParseError(*faults.CODING_VERSION)
         if "content-length" in by_name:  # RFC 9112 section 6.3
             raise ParseError(*faults.CODING_AND_LENGTH)
-        check_coding(",".join(_values(head, "transfer-encoding")))
+        check_coding(",".join(_values(head, by_name, "transfer-encoding")))
         head.chunked = True
     elif "content-length" in by_name:
-        head.content_length = length_of(_values(head, "content-length"))
+        head.content_length = length_of(_values(head, by_name, "content-length"))
 
     head.expect_continue = False
     if minor_version and "expect" in by_name:  # RFC 9110 section 10.1.1
-        if any(value.lower() != "100-continue" for value in _values(head, "expect")):
+        if any(value.lower() != "100-continue" for value in _values(head, by_name, "expect")):
             raise ParseError(*faults.EXPECTATION)
         head.expect_continue = True
 
     head.keep_alive = minor_version == 1
     head.upgrade = None
-    if "connection" in by_name:
-        options = connection_options(_values(head, "connection"))
+    if by_name.get("connection") == "keep-alive" and len(by_name) == len(head._pairs):
+        head.keep_alive = True
+    elif "connection" in by_name:
+        options = connection_options(_values(head, by_name, "connection"))
         # RFC 9112 section 9.3
         head.keep_alive = "close" not in options and (minor_version == 1 or "keep-alive" in options)
         if minor_version and "upgrade" in options and "upgrade" in by_name:
-            head.upgrade = ", ".join(_values(head, "upgrade")) or None
+            head.upgrade = ", ".join(_values(head, by_name, "upgrade")) or None
 
 
-def _values(head: Head, name: str) -> list[str]:
-    """The values of all fields with this name."""
+def _values(head: Head, by_name: dict[str, str], name: str) -> list[str]:
+    """The values of all fields with this name, of which there is one."""
+    if len(by_name) == len(head._pairs):
+        return [by_name[name]]
     return [value for key, value in head._pairs if key.lower() == name]
 
 
