@@ -187,7 +187,8 @@ cdef class Head:
     """A request's head: request line and header section (RFC 9112 section 2.1). Read only.
 
     `method`, `target` and the field names are as received. `minor_version` is 0 or 1; a higher
-    one counts as 1 (RFC 9110 section 2.5).
+    one counts as 1 (RFC 9110 section 2.5). `ordinary` says that it is a request by HTTP/1.1 without
+    content, neither HEAD nor CONNECT, after which the connection is kept.
     """
 
     cdef bytes data
@@ -202,7 +203,7 @@ cdef class Head:
     cdef readonly str upgrade
     cdef readonly Py_ssize_t size
     cdef readonly int minor_version
-    cdef readonly bint chunked, keep_alive, expect_continue
+    cdef readonly bint chunked, keep_alive, expect_continue, ordinary
     cdef bint constant  # whether data was that when it was checked
 
     def __init__(self):
@@ -444,6 +445,10 @@ cdef object parse(object data, octets begin, octets seen, octets end, object lim
         read_options(head, &s)
         if authority and head.method != "CONNECT":
             head.authority = authority
+        head.ordinary = (
+            head.keep_alive and head.minor_version and head.length <= 0 and not head.chunked
+            and head.method != "HEAD" and head.method != "CONNECT"
+        )
         return head
     finally:
         release(&s)

@@ -60,7 +60,8 @@ class Head:
     """A request's head: request line and header section (RFC 9112 section 2.1). Read only.
 
     `method`, `target` and the field names are as received. `minor_version` is 0 or 1; a higher
-    one counts as 1 (RFC 9110 section 2.5).
+    one counts as 1 (RFC 9110 section 2.5). `ordinary` says that it is a request by HTTP/1.1 without
+    content, neither HEAD nor CONNECT, after which the connection is kept.
     """
 
     __slots__ = (
@@ -72,6 +73,7 @@ class Head:
         "keep_alive",
         "method",
         "minor_version",
+        "ordinary",
         "size",
         "target",
         "upgrade",
@@ -86,6 +88,7 @@ class Head:
     expect_continue: bool
     upgrade: str | None
     size: int
+    ordinary: bool
     _pairs: list[tuple[str, str]]
     _headers: Headers | None
 
@@ -254,6 +257,13 @@ def _interpret(head: Head, by_name: dict[str, str]) -> None:
         head.keep_alive = "close" not in options and (minor_version == 1 or "keep-alive" in options)
         if minor_version and "upgrade" in options and "upgrade" in by_name:
             head.upgrade = ", ".join(_values(head, by_name, "upgrade")) or None
+    head.ordinary = (
+        head.keep_alive
+        and minor_version == 1
+        and not head.content_length
+        and not head.chunked
+        and head.method not in ("HEAD", "CONNECT")
+    )
 
 
 def _values(head: Head, by_name: dict[str, str], name: str) -> list[str]:

@@ -25,9 +25,14 @@ LAST_CHUNK = b"0\r\n\r\n"
 _NO_CONTENT = frozenset((204, 205, 304))
 # Fields that frame a message or manage the connection; written here or not at all.
 _MANAGED = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive"))
-# Statuses and media types are few; a handler that invents them without end gets no cache.
+# Statuses and media types are few, and often the lengths are, too; a handler that invents them
+# without end gets no cache.
 _STARTS_LIMIT = 256
 _starts: dict[tuple[int, str | None], bytes] = {}
+"""By status and media type: the lines that say these."""
+_HEADS_LIMIT = 1024
+_heads: dict[tuple[int, str | None, int], bytes] = {}
+"""By status, media type and length: the head up to Date."""
 
 
 class EncodeError(FastrawError):
@@ -53,12 +58,33 @@ def closes(response: Response) -> bool:
 
 def encode_ordinary(response: Response, date: bytes) -> bytes:
     """What `encode` gives for a Response that is `ordinary`, to a GET by HTTP/1.1 on a connection
-    that is kept."""
-    start = response.start or _starts.get((response.status, response.content_type))
-    if start is None:
-        return encode(response, "GET", 1, True, date)
+    that is kept.
+
+    Args:
+        date: the Date field line and the empty line that ends the head.
+    """
     body = response.body
-    return b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), date, body)
+    if response.start is not None:
+        return b"%bContent-Length: %d\r\n%b%b" % (response.start, len(body), date, body)
+    head = _heads.get((response.status, response.content_type, len(body)))
+    if head is None:
+        if response.status in _NO_CONTENT:
+            return encode(response, "GET", 1, True, date[:-2])
+        head = _ordinary_head(response, len(body))
+    return head + date + body
+
+
+def _ordinary_head(response: Response, length: int) -> bytes:
+    status, content_type = response.status, response.content_type
+    start = _starts.get((status, content_type))
+    if start is None:
+        start = _start(response, content_type)
+        if len(_starts) < _STARTS_LIMIT:
+            _starts[status, content_type] = start
+    head = b"%bContent-Length: %d\r\n" % (start, length)
+    if len(_heads) < _HEADS_LIMIT:
+        _heads[status, content_type, length] = head
+    return head
 
 
 def encode(
@@ -89,9 +115,6 @@ def encode(
         body = b""
     elif declared is not None and declared != length:
         raise EncodeError(f"Content-Length is {declared}, but the content has {length} octets")
-    plain = response.ordinary and response.start is None and response.reason is None
-    if plain and status not in _NO_CONTENT and len(_starts) < _STARTS_LIMIT:
-        _starts[status, response.content_type] = _start(response, response.content_type)
     return _head(response, length, False, minor_version, keep_alive, date) + body
 
 

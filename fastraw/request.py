@@ -130,8 +130,10 @@ class Request:
     @property
     def path(self) -> str:
         """The path, percent-decoded as UTF-8; octets that are not UTF-8 become U+FFFD."""
-        path = self.raw_path
-        return unquote(path) if "%" in path else path
+        target = self.head.target
+        if "?" in target or "%" in target or target[0] != "/":
+            return unquote(self.raw_path)
+        return target
 
     @property
     def subpath(self) -> str:

@@ -66,10 +66,17 @@ class Response:
         TypeError: the body is neither str nor bytes.
     """
 
-    __slots__ = (
-        "_headers", "after", "body", "content_type", "iterable", "one_thread", "ordinary",
-        "reason", "source", "start", "status",
-    )  # fmt: skip
+    # What few responses have stands here, and costs the others nothing.
+    iterable: Iterable[Piece] | None = None
+    source: Source | None = None
+    ordinary = True
+    """For the server: there is no more to it than status, media type and bytes."""
+    _headers: Headers | None = None
+    # For adapters of other interfaces; see `prepared` and `Connection`.
+    reason: str | None = None
+    start: bytes | None = None
+    after: Callable[[], object] | None = None
+    one_thread = False
 
     def __init__(
         self,
@@ -93,16 +100,9 @@ class Response:
         self.body = body
         self.status = status
         self.content_type = content_type
-        self.iterable: Iterable[Piece] | None = None
-        self.source: Source | None = None
-        # Whether there is no more to it than status, media type and bytes.
-        self.ordinary = headers is None
-        self._headers: Headers | None = None if headers is None else Headers(headers)
-        # For adapters of other interfaces; see `prepared` and `Connection`.
-        self.reason: str | None = None
-        self.start: bytes | None = None
-        self.after: Callable[[], object] | None = None
-        self.one_thread = False
+        if headers is not None:
+            self.ordinary = False
+            self._headers = Headers(headers)
 
     @classmethod
     def prepared(cls, start: bytes, status: int, body: bytes) -> Response:
@@ -283,8 +283,7 @@ class Response:
         """The same content under header fields that can be changed on their own: a handler may
         give one object again and again. Iterable and source stay the ones they are."""
         twin = Response.__new__(Response)
-        for name in Response.__slots__:
-            setattr(twin, name, getattr(self, name))
+        twin.__dict__.update(self.__dict__)
         if self._headers is not None:
             twin._headers = self._headers.copy()
         return twin

@@ -48,8 +48,8 @@ def test_a_whole_message() -> None:
 def test_the_short_way_gives_the_same(response: Response) -> None:
     assert response.ordinary
     whole = sent(response)
-    assert encode_ordinary(response, DATE) == whole
-    assert encode_ordinary(response, DATE) == whole
+    assert encode_ordinary(response, DATE + b"\r\n") == whole
+    assert encode_ordinary(response, DATE + b"\r\n") == whole
 
 
 @pytest.mark.parametrize(

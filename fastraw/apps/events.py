@@ -70,8 +70,6 @@ class EventStream(Response):
     Raises ValueError for an argument that is out of range.
     """
 
-    __slots__ = ("_queue",)
-
     def __init__(
         self,
         *,

@@ -62,7 +62,7 @@ class Connection(Outflow):
             if not (request.ordinary and response.ordinary and service.ordinary):
                 self._answer(request, response)
                 return
-            out = encode_ordinary(response, service.deadlines.date)
+            out = encode_ordinary(response, service.deadlines.date_and_end)
         except BaseException as error:
             self.answer_failure(request, error)
             return

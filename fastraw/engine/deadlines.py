@@ -28,12 +28,13 @@ class Deadlines:
 
     Attributes:
         date: the Date field line of this second.
+        date_and_end: the same, and the empty line that ends a head.
         handshake, head, body, write, idle, linger: the deadline of such a phase beginning now.
     """
 
     __slots__ = (
         "_asked", "_next_sweep", "_next_tick", "_sweeping", "_tasks", "_timeouts",
-        "body", "date", "handshake", "head", "idle", "linger", "now", "write",
+        "body", "date", "date_and_end", "handshake", "head", "idle", "linger", "now", "write",
     )  # fmt: skip
 
     def __init__(self, timeouts: Timeouts, tasks: Mapping[int, Task]) -> None:
@@ -58,6 +59,7 @@ class Deadlines:
             self.idle = now + (timeouts.idle_seconds or NEVER)
             self.linger = now + LINGER_SECONDS
             self.date = date_field(time())
+            self.date_and_end = self.date + b"\r\n"
         if now >= self._next_sweep or (self._asked and now >= min(self._asked, default=NEVER)):
             self._sweep(now)
 

@@ -18,7 +18,7 @@ from ..body import ChunkedDecoder, LengthDecoder
 from ..encode import CONTINUE
 from ..errors import ClientDisconnected, HTTPError, ParseError
 from ..headers import HeaderFields
-from ..parse import parse_head
+from ..parse import Head, parse_head
 from ..request import Request
 from ..response import Response
 from ..spool import Spool
@@ -106,24 +106,43 @@ class Intake(Channel):
             seen = len(buffer)
             buffer += data
             data = buffer
-        return self._parse(data, 0, seen)
+        service = self.service
+        try:
+            head = parse_head(data, 0, seen, service.limits)
+        except ParseError as error:
+            self._refuse_head(error, data, 0)
+            return None
+        if head is not None and head.ordinary and head.size == len(data) and service.ordinary:
+            self.buffer = None
+            request = Request(head, self)
+            request.ordinary = True
+            return request
+        return self._take_head(head, data, 0)
 
     def resume(self) -> Request | None:
         """Take up what was left: octets behind a request, a stream, or a socket to look at."""
         if self.phase != READING:
             return self.go_on(READABLE | WRITABLE)
         if type(self.buffer) is bytes:
-            return self._parse(self.buffer, self.position, 0)
+            return self._parse(self.buffer, self.position)
         return self.ready(READABLE | HANGUP)
 
-    def _parse(self, data: bytes | bytearray, start: int, seen: int) -> Request | None:
-        service = self.service
+    def _parse(self, data: bytes, start: int) -> Request | None:
+        """A head that begins behind a request."""
         try:
-            head = parse_head(data, start, seen, service.limits)
+            head = parse_head(data, start, 0, self.service.limits)
         except ParseError as error:
-            head_asked = data.startswith((b"HEAD ", b"\r\nHEAD "), start)
-            self.refuse(error, "HEAD" if head_asked else "")
+            self._refuse_head(error, data, start)
             return None
+        return self._take_head(head, data, start)
+
+    def _refuse_head(self, error: ParseError, data: bytes | bytearray, start: int) -> None:
+        head_asked = data.startswith((b"HEAD ", b"\r\nHEAD "), start)
+        self.refuse(error, "HEAD" if head_asked else "")
+
+    def _take_head(self, head: Head | None, data: bytes | bytearray, start: int) -> Request | None:
+        """The request of a head, once that is complete and its content is there."""
+        service = self.service
         if head is None:
             if type(data) is bytes:
                 self.buffer = bytearray(memoryview(data)[start:])
@@ -138,14 +157,7 @@ class Intake(Channel):
             self.position = end
             self.more = True
         request = Request(head, self)
-        if (
-            head.keep_alive
-            and head.minor_version
-            and not head.content_length
-            and not head.chunked
-            and head.method not in ("HEAD", "CONNECT")
-            and service.ordinary
-        ):
+        if head.ordinary and service.ordinary:
             request.ordinary = True
             return request
         request.began = monotonic()
