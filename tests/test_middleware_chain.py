@@ -20,7 +20,8 @@ from fastraw.apps.middleware import (
     request_id,
 )
 from fastraw.route import Answer, Handler, RouteOptions, wrap
-from tests.raw_client import PATIENCE_SECONDS, RawClient
+from tests.raw_client import RawClient
+from tests.waiting import PATIENCE_SECONDS
 
 IN_THE_BOX = {
     "gzip": gzip(),
