@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fastraw.engine import tls_socket
+from fastraw.engine import tls_stream
 from fastraw.engine.tls_socket import TLSSocket
 from tests.raw_client import BadResponse
 from tests.tls_client import NAME, Authority, Openssl, TLSClientSocket
@@ -200,7 +200,7 @@ def test_replies_that_are_not_taken_end_the_connection(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, client = pair
-    monkeypatch.setattr(tls_socket, "REPLY_BYTES", -tls_socket.WRITE_BYTES)
+    monkeypatch.setattr(tls_stream, "REPLY_BYTES", -tls_stream.WRITE_BYTES)
     while send(server, memoryview(OCTETS)):
         pass
     spoilt = bytearray(client.records(b"spoilt"))

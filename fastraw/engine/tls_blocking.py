@@ -8,7 +8,8 @@ import ssl
 import threading
 from typing import Any
 
-from .tls_socket import READ_BYTES, WRITE_BYTES, TLSSocket
+from .tls_socket import TLSSocket
+from .tls_stream import READ_BYTES, WRITE_BYTES
 
 
 class BlockingTLS:
