@@ -1,15 +1,11 @@
-"""fastraw: an HTTP/1.1 server for Python code that blocks and runs on threads."""
+"""fastraw: an HTTP/1.1 server for Python code that blocks and runs on threads.
+
+The public names. Each is imported when it is first asked for (PEP 562): who wants the parser alone
+does not wait for the server, nor who wants the server for TLS.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from .errors import BindError, ClientDisconnected, FastrawError, HTTPError, ParseError
-from .headers import Headers
-from .limits import Limits, Timeouts
-from .parse import IMPLEMENTATION, Head, parse_head
-from .request import Request
-from .response import Response
-from .server import FastServer, Stats, StopReport
 
 if TYPE_CHECKING:
     from .apps.events import Broadcast, EventStream
@@ -18,8 +14,42 @@ if TYPE_CHECKING:
     from .apps.static import StaticFiles
     from .apps.wsgi import WSGI
     from .engine.tls import TLS
+    from .errors import BindError, ClientDisconnected, FastrawError, HTTPError, ParseError
+    from .headers import Headers
+    from .limits import Limits, Timeouts
+    from .parse import IMPLEMENTATION, Head, parse_head
+    from .request import Request
+    from .response import Response
+    from .server import FastServer, Stats, StopReport
 
 __version__ = "0.1.0"
+
+_ORIGINS = {
+    "IMPLEMENTATION": ".parse",
+    "TLS": ".engine.tls",
+    "WSGI": ".apps.wsgi",
+    "BindError": ".errors",
+    "Broadcast": ".apps.events",
+    "ClientDisconnected": ".errors",
+    "EventStream": ".apps.events",
+    "FastServer": ".server",
+    "FastrawError": ".errors",
+    "HTTPError": ".errors",
+    "Head": ".parse",
+    "Headers": ".headers",
+    "Limits": ".limits",
+    "ParseError": ".errors",
+    "Request": ".request",
+    "Response": ".response",
+    "Router": ".apps.router",
+    "StaticFiles": ".apps.static",
+    "Stats": ".server",
+    "StopReport": ".server",
+    "Timeouts": ".limits",
+    "compose": ".apps.middleware",
+    "parse_head": ".parse",
+}
+"""Public name -> the module that has it."""
 
 __all__ = [
     "IMPLEMENTATION",
@@ -47,20 +77,13 @@ __all__ = [
     "parse_head",
 ]
 
-# What takes long to import, and is not always needed.
-_LATER = {
-    "Broadcast": ".apps.events",
-    "EventStream": ".apps.events",
-    "Router": ".apps.router",
-    "StaticFiles": ".apps.static",
-    "TLS": ".engine.tls",
-    "WSGI": ".apps.wsgi",
-    "compose": ".apps.middleware",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _ORIGINS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LATER[name], __name__), name)
+    value = globals()[name] = getattr(import_module(_ORIGINS[name], __name__), name)
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,11 +7,13 @@ set_cookie(..) -> format_cookie  -> Set-Cookie field
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from email.utils import formatdate
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from .dates import FIRST, LAST, format_date
 from .headers import is_token
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 SameSite = Literal["Strict", "Lax", "None"]
 
@@ -136,15 +138,14 @@ def format_cookie(
 
 def _fixdate(moment: datetime | float) -> str:
     """IMF-fixdate (RFC 9110 section 5.6.7)."""
-    if isinstance(moment, datetime):
+    if not isinstance(moment, (int, float)) and hasattr(moment, "timestamp"):
         if moment.tzinfo is None:
             raise ValueError(f"expires must have a time zone, not {moment!r}")
-        moment = moment.timestamp()
-    elif isinstance(moment, bool) or not isinstance(moment, (int, float)):
+        seconds = moment.timestamp()
+    elif isinstance(moment, (int, float)) and not isinstance(moment, bool):
+        seconds = moment
+    else:
         raise ValueError(f"expires must be a datetime or seconds since 1970, not {moment!r}")
-    try:
-        return formatdate(moment, usegmt=True)
-    except (ValueError, OverflowError, OSError):
-        raise ValueError(
-            f"expires must be a moment in the years 1 to 9999, not {moment!r}"
-        ) from None
+    if not FIRST <= seconds <= LAST:
+        raise ValueError(f"expires must be a moment in the years 1970 to 9999, not {moment!r}")
+    return format_date(seconds)

@@ -10,9 +10,9 @@ The server owns what frames a message and what manages the connection. Of a hand
 
 from __future__ import annotations
 
-from email.utils import formatdate
 from typing import TypeVar
 
+from .dates import format_date
 from .errors import FastrawError, HTTPError, reason_phrase
 from .file import FileSlice
 from .headers import Headers, field_value
@@ -44,7 +44,7 @@ def date_field(now: float) -> bytes:
 
     `now` counts seconds since the epoch.
     """
-    return b"Date: %b\r\n" % formatdate(now, usegmt=True).encode()
+    return b"Date: %b\r\n" % format_date(now).encode()
 
 
 def closes(response: Response) -> bool:

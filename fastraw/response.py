@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .cookies import CookieScope, SameSite, format_cookie
 from .errors import HTTPError, ParseError
 from .file import FileContent, FileSlice, media_type_of, open_regular
 from .headers import HeaderFields, Headers
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"

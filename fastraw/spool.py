@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import tempfile
+from importlib import import_module
 from typing import BinaryIO
 
 
@@ -31,7 +31,8 @@ class Spool:
             if self._memory_bytes is None or self.size <= self._memory_bytes:
                 self._memory += piece
                 return
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
+            # Imported when it is first needed: it brings half of the standard library with it.
+            self._file = import_module("tempfile").TemporaryFile(buffering=0)
             self._write_out(memoryview(self._memory))
             self._memory = bytearray()
         self._write_out(memoryview(piece))

@@ -1,36 +1,24 @@
-"""HTTP dates (RFC 9110 section 5.6.7) and the seconds since the epoch that they stand for."""
+"""Reading HTTP dates (RFC 9110 section 5.6.7), in each of their three formats."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
-from time import gmtime
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+from ..dates import DAYS, MONTHS
+
 _LONG_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# The last second of the year 9999: the grammar has four digits.
-_LAST = 253402300799
 
-_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+_MONTH = f"(?P<month>{'|'.join(MONTHS)})"
 _TIME = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _FORMATS = (
     # IMF-fixdate, the one that is sent; then the obsolete ones that must be understood.
-    rf"(?:{'|'.join(_DAYS)}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
+    rf"(?:{'|'.join(DAYS)}), (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
     rf"(?:{'|'.join(_LONG_DAYS)}), (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
-    rf"(?:{'|'.join(_DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
+    rf"(?:{'|'.join(DAYS)}) {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
 )
 _MATCHES = tuple(re.compile(pattern).fullmatch for pattern in _FORMATS)
-
-
-def format_date(seconds: int) -> str:
-    """IMF-fixdate; a time before 1970 or after 9999 is given as the nearest that there is."""
-    t = gmtime(min(max(seconds, 0), _LAST))
-    return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} "
-        f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
-    )
 
 
 def parse_date(text: str) -> int | None:
@@ -47,7 +35,7 @@ def parse_date(text: str) -> int | None:
         now = datetime.now(timezone.utc).year
         year += now - now % 100
         year -= 100 if year > now + 50 else 0
-    month, day = _MONTHS.index(found["month"]) + 1, int(found["day"])
+    month, day = MONTHS.index(found["month"]) + 1, int(found["day"])
     hour, minute, second = (int(found[name]) for name in ("hour", "minute", "second"))
     try:
         # 60 is a leap second, which no clock here shows.

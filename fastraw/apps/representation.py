@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from ..dates import format_date
 from ..errors import HTTPError
 from ..headers import Headers
 from ..request import Request
 from ..response import Piece, Response
 from .conditional import failed_condition, wanted_ranges
-from .httpdate import format_date
 from .ranges import Multipart, Range, content_range, parse_ranges
 
 # Content up to this size is read and sent together with its head: one system call each. It is
