@@ -299,7 +299,8 @@ class _Running:
         limits = replace(limits, connections=_affordable(limits.connections))
         tasks: dict[int, Task] = {}
         self.service = service = Service(handler, limits, timeouts, tasks, self._closed.set)
-        service.address = None if self.address[0] in ANYWHERE else self.address
+        anywhere = not isinstance(self.address, str) and self.address[0] in ANYWHERE
+        service.address = None if anywhere else self.address
         self.scheduler = service.scheduler = Scheduler(
             default_poller(),
             tasks,

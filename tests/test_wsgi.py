@@ -16,7 +16,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from fastraw import WSGI, ClientDisconnected, FastServer, Limits, Request, Response
+from fastraw import WSGI, ClientDisconnected, FastServer, Limits, Router
 from tests.raw_client import RawClient, RawResponse
 from tests.waiting import eventually
 
@@ -166,17 +166,33 @@ def test_a_name_with_an_underscore_never_shadows() -> None:
 
 def test_a_mounted_application() -> None:
     recorder = Recorder()
-    app = WSGI(recorder)
-
-    def handler(request: Request) -> Response:
-        request.mount_path = "/%61pp"
-        return app(request)
-
-    with FastServer(handler, port=0) as server, RawClient(server.address) as client:
+    router = Router()
+    router.mount("/app", WSGI(recorder))
+    with FastServer(router, port=0) as server, RawClient(server.address) as client:
         client.send(b"GET /%61pp/x%2Fy?q HTTP/1.1\r\nHost: a\r\n\r\n")
         assert client.response().status == 200
     environ = recorder.environ
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/app", "/x/y")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+def test_the_servers_name_is_the_address_that_the_client_came_to(host: str) -> None:
+    seen: list[Environ] = []
+
+    def app(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        seen.append(environ)
+        start_response("200 OK", TEXT)
+        return [b"x"]
+
+    with FastServer(WSGI(app), host=host, port=0) as server:
+        for _ in range(2):
+            with RawClient(("127.0.0.1", server.port)) as client:
+                for _ in range(2):
+                    client.send(GET)
+                    assert client.response().status == 200
+    assert {environ["SERVER_NAME"] for environ in seen} == {"127.0.0.1"}
+    assert {environ["SERVER_PORT"] for environ in seen} == {str(seen[0]["SERVER_PORT"])}
+    assert len({environ["REMOTE_PORT"] for environ in seen}) == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no Unix sockets")
