@@ -113,6 +113,9 @@ GOALS = (
     ),
     Goal("Flask: throughput, the fastest other = 1", "wsgi-flask", 1.0, _over_others),
     Goal("WSGI, 5 % block: throughput, granian = 1", "wsgi-mixed", 1.5, _rate_over("granian")),
+    Goal("files of 1 KiB: throughput, nginx = 1", "file-1k", 0.6, _rate_over("nginx")),
+    Goal("a file of 1 GiB: throughput, nginx = 1", "file-1g", 0.9, _rate_over("nginx")),
+    Goal("a file of 1 GiB: memory it takes", "file-1g", 1, _median("growth_mib"), True, " MiB"),
     Goal("hello, 500 routes: throughput, bare handler = 1", "routes", 0.92, _router),
     Goal("500 routes, a parameter: the same", "routes-parameter", 0.92, _router),
     Goal(

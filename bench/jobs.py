@@ -10,7 +10,7 @@ import certificate
 import loads
 import special
 from loads import LOADS, Place
-from peers import BARE, PEERS, ROUTED, TLS, WSGI, Peer
+from peers import BARE, FILES, PEERS, ROUTED, TLS, WSGI, Peer
 from process import Server
 
 Sample = dict[str, float]
@@ -42,6 +42,14 @@ def jobs(smoke: bool) -> list[Job]:
         *map(_wrk_job, LOADS),
         *(_rows_job(load, ROUTED) for load in loads.ROUTES),
         *(_rows_job(load, WSGI) for load in loads.WSGI),
+        *(_rows_job(load, FILES) for load in loads.FILES),
+        Job(
+            "file-1g",
+            "a file of 1 GiB, 1 connection",
+            "file",
+            special.measure_file,
+            peers=FILES,
+        ),
         Job(
             "crowd",
             f"64 busy connections, alone and among {crowd:,} idle and {crowd:,} half-sent ones",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import wrk
 from process import HOST, Server, ServerFailed
-from servers import app
+from servers import app, files
 
 WARM_UP_SECONDS = 0.5
 """Threads start, routes are learnt and caches fill before the clock runs."""
@@ -88,6 +88,14 @@ ROUTES = (
     Load("routes", "hello through a router with 500 routes, 64 connections"),
     Load("routes-parameter", "the same, by a route with a parameter", "/hello/World"),
 )
+
+
+FILES = (
+    Load(
+        "file-1k", "files of 1 KiB, 64 connections", "/1k.bin",
+        content_type=files.CONTENT_TYPE, body=files.SMALL,
+    ),
+)  # fmt: skip
 
 
 WSGI = (

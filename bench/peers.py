@@ -24,7 +24,7 @@ class Peer:
     """What pip installs for it; the first one's version stands in the report."""
     arguments: tuple[str, ...] = ()
     system_package: str | None = None
-    """What apt-get installs before pip can build it."""
+    """What apt-get installs, before pip can build it."""
     unfit: Mapping[str, str] = field(default_factory=dict)
     """Loads that it is not put under, with the reason."""
 
@@ -47,9 +47,10 @@ class Peer:
         if run.returncode == 0:
             return None
         reason = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
-        install = f"pip install {' '.join(self.distributions)}"
-        if self.system_package:
-            install = f"apt-get install {self.system_package} && {install}"
+        commands = [f"apt-get install {self.system_package}"] if self.system_package else []
+        if self.distributions:
+            commands.append(f"pip install {' '.join(self.distributions)}")
+        install = " && ".join(commands)
         return f"{reason} (to install it: {install})"
 
 
@@ -94,3 +95,9 @@ WSGI = (
     *(peer for peer in PEERS if peer.name in _WSGI),
 )
 """The rows of the tables of one WSGI application on every server for such."""
+
+FILES = (
+    Peer("fastraw", "fastraw", "StaticFiles", ("fastraw",), arguments=("--mode", "files")),
+    Peer("nginx", "nginx", "C, one worker process; files only", system_package="nginx-light"),
+)
+"""The rows of the tables of files."""

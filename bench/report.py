@@ -74,6 +74,13 @@ COLUMNS: dict[str, tuple[tuple[str, str, Format], ...]] = {
         ("crowd_calls", "system calls, silent", _rarely),
         ("crowd_wake_ups", "wake-ups, silent", _rarely),
     ),
+    "file": (
+        ("rate", "MiB/s", _count),
+        ("to_fastraw", "of fastraw", _ratio),
+        ("cpu_us", "CPU a GiB", _micro),
+        ("memory_mib", "MiB", _count),
+        ("growth_mib", "MiB more than before", _rarely),
+    ),
     "lifecycle": (
         ("start_ms", "start()", _milli),
         ("start_worst_ms", "worst", _milli),

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -184,7 +185,11 @@ def measure_all(given: argparse.Namespace, every: dict[str, Job], results: Resul
     if len(cpus) < 2:
         sys.exit("this needs two CPUs: one for the server, one for the load")
     chosen = [peer for peer in PEERS if peer.name in given.servers]
-    missing = {peer.name: reason for peer in chosen if (reason := peer.missing())}
+    asked = [every[name] for name in given.loads if name in every]
+    others = {peer.name: peer for job in asked for peer in job.peers} | {
+        peer.name: peer for peer in chosen
+    }
+    missing = {peer.name: why for peer in others.values() if (why := peer.missing())}
     for name, reason in missing.items():
         print(f"missing: {name}: {reason}", file=sys.stderr)
     peers = [peer for peer in chosen if peer.name not in missing]
@@ -202,7 +207,10 @@ def measure_all(given: argparse.Namespace, every: dict[str, Job], results: Resul
         now = time.monotonic()
         until = now + (end - now) / (len(given.loads) - number)
         if name in every:
-            found = run(every[name], peers, where, given, sys.executable, until)
+            there = tuple(peer for peer in every[name].peers if peer.name not in missing)
+            found = run(
+                replace(every[name], peers=there), peers, where, given, sys.executable, until
+            )
         elif name == jobs.LIFECYCLE:
             if "fastraw" not in (peer.name for peer in peers):
                 continue

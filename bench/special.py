@@ -18,6 +18,7 @@ import loads
 from loads import Load, Place
 from peers import BENCH
 from process import Server, ServerFailed
+from servers import files
 
 CROWD = 8000
 DRIPPING = 1000
@@ -27,6 +28,7 @@ READY_SECONDS = 120.0
 SETTLE_SECONDS = 2.0
 """After this a server that has become idle should be quiet."""
 
+FILE = Load("file-1g", "a file of 1 GiB", "/1g.bin", connections=1)
 BUSY = Load("crowd", "64 busy connections", connections=64)
 
 
@@ -91,6 +93,30 @@ def measure_crowd(server: Server, place: Place, seconds: float, size: int) -> di
         "idle_bytes": idle_bytes,
         "half_bytes": half_bytes,
         "open": still_open,
+    }
+
+
+def measure_file(server: Server, place: Place, seconds: float) -> dict[str, float]:
+    """A file of 1 GiB again and again; the first time to see that all of it comes."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=READY_SECONDS)
+    with contextlib.closing(connection):
+        connection.request("GET", "/1g.bin")
+        answer = connection.getresponse()
+        received = 0
+        while piece := answer.read(1 << 20):
+            received += len(piece)
+        if (answer.status, received) != (200, files.LARGE_BYTES):
+            raise ServerFailed(f"/1g.bin: {answer.status}, {received} octets")
+    memory, cpu = server.memory_bytes(), server.cpu_seconds()
+    # At least one whole file, or wrk says that nothing came.
+    result = loads.put(FILE, server, place, max(seconds, 3.0))
+    cpu_seconds = server.cpu_seconds() - cpu
+    after = server.memory_bytes()
+    return {
+        "rate": result.received_bytes / result.seconds / loads.MIB,
+        "cpu_us": cpu_seconds / (result.received_bytes / files.LARGE_BYTES) * 1e6,
+        "memory_mib": after / loads.MIB,
+        "growth_mib": (after - memory) / loads.MIB,
     }
 
 

@@ -28,6 +28,8 @@ class Result:
 
     requests: int
     seconds: float
+    received_bytes: int
+    """Heads included, and what has come of an answer that is not complete."""
     p50_us: float
     p99_us: float
 
@@ -70,7 +72,9 @@ def run(
         raise LoadFailed(f"errors: {', '.join(errors)}; {found['requests']} requests")
     if not found["requests"]:
         raise LoadFailed("no request was answered")
-    return Result(found["requests"], found["seconds"], found["p50_us"], found["p99_us"])
+    return Result(
+        found["requests"], found["seconds"], found["bytes"], found["p50_us"], found["p99_us"]
+    )
 
 
 def _output(process: subprocess.Popen[str], seconds: float) -> str:

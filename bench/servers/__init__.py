@@ -34,7 +34,8 @@ class Options:
     """fastraw only: threads that may run Python at once. None: its own choice."""
     mode: str
     """The kind of load, for what cannot tell by the request: the bare loop, and socketify when
-    it closes. With `router`, fastraw finds its answers through 500 routes."""
+    it closes. With `router`, fastraw finds its answers through 500 routes; with
+    `files`, it serves those of servers.files."""
     look: bool
     """Bare loop only: look again before sleeping."""
     tls: tuple[str, str] | None

@@ -1,11 +1,22 @@
-"""fastraw with a bare handler, with a router of 500 routes, or with the WSGI application."""
+"""fastraw with a bare handler, with a router of 500 routes, with the WSGI application, or
+with files."""
 
 from __future__ import annotations
 
-from fastraw import TLS, WSGI, FastServer, Limits, Request, Response, Router, Timeouts
+from fastraw import (
+    TLS,
+    WSGI,
+    FastServer,
+    Limits,
+    Request,
+    Response,
+    Router,
+    StaticFiles,
+    Timeouts,
+)
 from fastraw.engine import scheduler
 from fastraw.route import Handler
-from servers import CONNECTIONS, HOST, PATIENT_SECONDS, app, options
+from servers import CONNECTIONS, HOST, PATIENT_SECONDS, app, files, options
 
 
 def handler(request: Request) -> Response:
@@ -50,6 +61,8 @@ def handler_for(mode: str) -> Handler:
     """What the load is for."""
     if mode == "router":
         return routed()
+    if mode == "files":
+        return StaticFiles(files.folder())
     return WSGI(app.wsgi) if mode == "wsgi" else handler
 
 
