@@ -63,9 +63,11 @@ def encode_ordinary(response: Response, date: bytes) -> bytes:
     Args:
         date: the Date field line and the empty line that ends the head.
     """
-    body = response.body
-    if response.start is not None:
-        return b"%bContent-Length: %d\r\n%b%b" % (response.start, len(body), date, body)
+    body, start = response.body, response.start
+    if start is not None:
+        if start[9:12] != b"%d" % response.status or response.content_type is not None:
+            return encode(response, "GET", 1, True, date[:-2])
+        return b"%bContent-Length: %d\r\n%b%b" % (start, len(body), date, body)
     head = _heads.get((response.status, response.content_type, len(body)))
     if head is None:
         if response.status in _NO_CONTENT:
@@ -102,6 +104,7 @@ def encode(
     Raises EncodeError.
     """
     status, body = response.status, response.body
+    _settle(response)
     declared = _declared_length(response)
     length: int | None = len(body)
     if status in _NO_CONTENT:
@@ -118,6 +121,13 @@ def encode(
     return _head(response, length, False, minor_version, keep_alive, date) + body
 
 
+def prepared_start(response: Response) -> bytes:
+    """The status line and the fields of a response, for Response.prepared: for who sends the same
+    head again and again. Its fields must be checked, and none that the server manages."""
+    fields = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+    return _start(response, response.content_type) + fields.encode("latin-1")
+
+
 def encode_stream_head(
     response: Response, method: str, minor_version: int, keep_alive: bool, date: bytes
 ) -> tuple[bytes, Framing, bool]:
@@ -127,6 +137,7 @@ def encode_stream_head(
     Unknown length: chunked on 1.1; on 1.0 the end of the connection ends the content
     (RFC 9112 section 6.3). Raises EncodeError.
     """
+    _settle(response)
     length = _declared_length(response)
     if response.status in _NO_CONTENT:
         length = 0 if response.status == 205 else length if response.status == 304 else None
@@ -221,6 +232,16 @@ def _head(
         lines.append(b"Connection: keep-alive\r\n")
     lines.append(b"\r\n")
     return b"".join(lines)
+
+
+def _settle(response: Response) -> None:
+    """Give up a prepared start that says otherwise than what has been set since."""
+    start, content_type = response.start, response.content_type
+    if start is None or (start[9:12] == b"%d" % response.status and content_type is None):
+        return
+    fields = response.headers  # made of the start, which is gone with that
+    if content_type is not None:
+        fields["Content-Type"] = content_type
 
 
 def _start(response: Response, content_type: str | None) -> bytes:

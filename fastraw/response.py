@@ -111,9 +111,11 @@ class Response:
     def prepared(cls, start: bytes, status: int, body: bytes) -> Response:
         """A response whose status line and fields are octets already, checked by the caller.
 
-        `start` ends with a CRLF and holds neither Date nor what frames the content.
+        `start` ends with a CRLF and holds neither Date nor what frames the content. It holds the
+        media type: `content_type` is None, and says another one when it is set.
         """
         response = cls(body, status)
+        response.content_type = None
         response.start = start
         response.ordinary = status not in (204, 205, 304)
         return response

@@ -16,6 +16,7 @@ from fastraw.encode import (
     encode_error,
     encode_ordinary,
     encode_stream_head,
+    prepared_start,
 )
 from fastraw.response import HeaderFields
 
@@ -199,3 +200,32 @@ def test_error() -> None:
     assert b"\r\nRetry-After: 5\r\n" in head
     assert content == b"503 Service Unavailable\n"
     assert not encode_error(HTTPError(404), "HEAD", 1, True, DATE).partition(b"\r\n\r\n")[2]
+
+
+# ---- heads made before ----
+
+
+def prepared(body: bytes = b"hi") -> Response:
+    start = prepared_start(Response(b"", 200, {"ETag": '"a"'}, "text/x"))
+    return Response.prepared(start, 200, body)
+
+
+def test_prepared_start_gives_what_the_response_would() -> None:
+    plain = sent(Response(b"hi", 200, {"ETag": '"a"'}, "text/x"))
+    assert sorted(head_of(encode_ordinary(prepared(), DATE + b"\r\n"))) == sorted(head_of(plain))
+    assert sorted(head_of(sent(prepared()))) == sorted(head_of(plain))
+
+
+def test_prepared_start_gives_way_to_what_is_set_after() -> None:
+    for change, line in (
+        ({"status": 404}, b"HTTP/1.1 404 Not Found"),
+        ({"content_type": "text/y"}, b"Content-Type: text/y"),
+    ):
+        for encoded in (lambda response: encode_ordinary(response, DATE + b"\r\n"), sent):
+            response = prepared()
+            for name, value in change.items():
+                setattr(response, name, value)
+            lines = head_of(encoded(response))
+            assert line in lines
+            assert b'ETag: "a"' in lines
+            assert sum(each.startswith(b"Content-Type") for each in lines) == 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fastraw import FastServer, Request, Response, Router, StaticFiles
+from fastraw import FastServer, HTTPError, Request, Response, Router, StaticFiles
 from fastraw.apps import tree
 from fastraw.apps.media import MediaTypes, may_be_compressed
 from fastraw.apps.representation import SMALL_BYTES
@@ -90,8 +90,8 @@ def test_file(server: FastServer, root: Path, name: str) -> None:
     assert response.get("accept-ranges") == "bytes"
     assert re.fullmatch('"[^"]+"', response.get("etag") or "")  # strong
     head = ask(server, f"/{name}", method="HEAD")
-    without_date = [field for field in response.fields if field[0] != "Date"]
-    assert [field for field in head.fields if field[0] != "Date"] == without_date
+    without_date = sorted(field for field in response.fields if field[0] != "Date")
+    assert sorted(field for field in head.fields if field[0] != "Date") == without_date
 
 
 def test_http_1_0(server: FastServer) -> None:
@@ -486,3 +486,42 @@ def test_no_descriptor_is_left_open(server: FastServer, root: Path) -> None:
     with RawClient(server.address) as client:
         client.send(b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n")
     assert eventually(lambda: not files())
+
+
+# ---- as a part of something else ----
+
+
+def test_answer_can_be_changed_by_what_wraps_it(root: Path) -> None:
+    """A page of its own for what is not there, and one more field."""
+    files = StaticFiles(root)
+
+    def handler(request: Request) -> Response:
+        try:
+            response = files(request)
+        except HTTPError:
+            request.mount_path = request.raw_path[:-1]
+            response = files(request)
+            response.status = 404
+            response.content_type = "text/x-missing"
+        else:
+            response.headers["X-Found"] = "yes"
+        return response
+
+    with FastServer(handler, port=0) as server:
+        found, missing = ask(server, "/small.txt"), ask(server, "/nothing/")
+    assert (found.status, found.get("x-found"), found.body) == (200, "yes", b"0123456789")
+    assert found.get("content-type") == "text/plain; charset=utf-8"
+    assert (missing.status, missing.body) == (404, b"<p>top")
+    assert missing.get("content-type") == "text/x-missing"
+    assert missing.get("etag")
+
+
+def test_absolute_form_and_query_mean_what_the_path_means(root: Path) -> None:
+    router = Router()
+    router.mount("/asset", StaticFiles(root))
+    with FastServer(router, port=0) as server:
+        assert ask(server, "/asset/folder/").body == b"<p>folder"
+        for target in ("/asset/small.txt", "/asset/small.txt?q", "http://a/asset/small.txt"):
+            assert ask(server, target).body == b"0123456789"
+        # Cut where the mount ends in the usual form, this would be a path that is known.
+        assert ask(server, "http://folder/").status == 404

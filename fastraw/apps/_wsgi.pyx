@@ -144,6 +144,7 @@ cdef class Start:
         if self.code != 200:
             return Response.prepared(self.start, self.code, body)
         response = Response(body)
+        response.content_type = None  # as Response.prepared does it: the start has it
         response.start = self.start
         return response
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ..dates import format_date
+from ..encode import prepared_start
 from ..errors import HTTPError
 from ..headers import Headers
 from ..request import Request
@@ -58,9 +59,12 @@ class Representation:
         etag: a strong entity tag.
         modified_seconds: when it was last modified, since the epoch; None when nobody knows.
         more: more header fields of a 200.
+
+    Attributes:
+        start: the head of a 200, as Response.prepared takes it.
     """
 
-    __slots__ = ("_fields", "content_type", "etag", "headers", "modified_seconds")
+    __slots__ = ("_fields", "content_type", "etag", "modified_seconds", "start")
 
     def __init__(
         self, content_type: str, etag: str, modified_seconds: int | None, more: Fields
@@ -71,7 +75,8 @@ class Representation:
         self._fields = [("ETag", etag), ("Accept-Ranges", "bytes"), *more]
         if modified_seconds is not None:
             self._fields.append(("Last-Modified", format_date(modified_seconds)))
-        self.headers = Headers(self._fields)
+        response = Response(b"", 200, self._fields, content_type)
+        self.start = prepared_start(response)
 
     def answer(self, request: Request, content: Content) -> Response:
         """What the request gets, by its method and conditions. The content is taken over.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Hashable, Mapping
+from typing import NamedTuple
 
 from ..errors import HTTPError
 from ..fields import combined
@@ -28,7 +29,10 @@ from .representation import CONDITIONAL, SMALL_BYTES, Fields
 from .tree import Folder, Tree
 
 _ALLOW = ("Allow", "GET, HEAD, OPTIONS")
-_CHOOSING = CONDITIONAL | {"accept-encoding"}
+_READING = frozenset(("GET", "HEAD"))
+# Paths that are kept with what they mean: about 1 KiB each.
+_PLACES_LIMIT = 1024
+_USUAL_CHARACTERS = 256
 
 # What opening says of a name that is not there, or that is none of a file.
 _MISSING = frozenset(
@@ -40,6 +44,18 @@ _MISSING = frozenset(
     )
 )
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE))
+
+
+class _Place(NamedTuple):
+    """What a path means."""
+
+    folders: list[str]
+    """The names of the directories on the way."""
+    name: str
+    """Of the file; empty for a directory."""
+    content_type: str
+    varies: bool
+    """Whether a compressed neighbour may take its place."""
 
 
 class StaticFiles:
@@ -83,32 +99,34 @@ class StaticFiles:
         self._tree = Tree(root, follow_links=follow_links, dot_files=dot_files)
         if index is not None and not self._tree.takes(index):
             raise ValueError(f"index must be the name of a file, not {index!r}")
-        self._index = index
+        self._places: dict[str, _Place] = {}
         self._listing = listing
         self._precompressed = precompressed
         self._types = MediaTypes(media_types)
+        self._index = None if index is None else self._place([], index)
         fields: Fields = []
         if cache_control is not None:
             fields.append(("Cache-Control", field_value("Cache-Control", cache_control)))
         self._descriptions = Descriptions(fields)
 
     def __call__(self, request: Request) -> Response:
-        method = request.head.method
-        if method not in ("GET", "HEAD"):
-            if method == "OPTIONS":
+        head, mount = request.head, request.mount_path
+        if head.method not in _READING:
+            if head.method == "OPTIONS":
                 return Response(b"", 204, [_ALLOW])
             raise HTTPError(405, headers=[_ALLOW])
-        path = request.subpath
-        if not path:
+        target = head.target
+        # Nearly always it is known what the target means; not in absolute form, or with a query.
+        path = target[len(mount) :] if target[0] == "/" else ""
+        place = self._places.get(path) or self._find(request.subpath)
+        if place is None:
             return _to_directory(request)  # the mount itself, without its slash
-        folders = self._tree.names(path)
-        name = folders.pop()
         try:
-            folder = self._tree.walk(folders)
+            folder = self._tree.walk(place.folders) if place.folders else self._tree.top
             try:
-                if name:
-                    return self._file(request, folder, name)
-                return self._directory(request, folder, folders)
+                if place.name:
+                    return self._file(request, folder, place)
+                return self._directory(request, folder, place.folders)
             finally:
                 folder.close()
         except IsADirectoryError:
@@ -122,6 +140,23 @@ class StaticFiles:
         """By what slowness is learned: making a listing can take long, a file seldom does."""
         return id(self), request.raw_path[-1:] == "/"
 
+    def _find(self, path: str) -> _Place | None:
+        """What a path means, which never changes: kept, as long as it is a usual one."""
+        if not path or path in self._places:
+            return self._places.get(path)
+        folders = self._tree.names(path)
+        place = self._place(folders, folders.pop())
+        if len(path) <= _USUAL_CHARACTERS:
+            if len(self._places) >= _PLACES_LIMIT:
+                self._places.clear()
+            self._places[path] = place
+        return place
+
+    def _place(self, folders: list[str], name: str) -> _Place:
+        content_type = self._types.of(name)
+        varies = self._precompressed and may_be_compressed(content_type)
+        return _Place(folders, name, content_type, varies)
+
     def _directory(self, request: Request, folder: Folder, names: list[str]) -> Response:
         if self._index is not None:
             try:
@@ -133,19 +168,21 @@ class StaticFiles:
             raise HTTPError(404)
         return listing_page(request, self._tree, folder, names)
 
-    def _file(self, request: Request, folder: Folder, name: str) -> Response:
+    def _file(self, request: Request, folder: Folder, place: _Place) -> Response:
         """Raises OSError; IsADirectoryError for a directory."""
-        content_type = self._types.of(name)
-        varies = self._precompressed and may_be_compressed(content_type)
-        chooses = not _CHOOSING.isdisjoint(map(str.lower, request.headers))
-        content, coding = OpenFile(folder, name), ""
+        names = {name.lower() for name, _ in request.headers.items()}
+        content, coding = OpenFile(folder, place.name), ""
         try:
-            if varies and chooses:
-                content, coding = self._neighbour(request, folder, name, content)
-            found = self._descriptions.of(content.status, content_type, coding, varies)
-            if not chooses and content.size <= SMALL_BYTES and request.head.method == "GET":
+            if place.varies and "accept-encoding" in names:
+                content, coding = _neighbour(request, folder, place.name, content)
+            found = self._descriptions.of(content.status, place.content_type, coding, place.varies)
+            if (
+                content.size <= SMALL_BYTES
+                and request.head.method == "GET"
+                and CONDITIONAL.isdisjoint(names)
+            ):
                 # Nearly all requests, and just what found.answer() would come to.
-                response = Response(content.read_all(), 200, found.headers, content_type)
+                response = Response.prepared(found.start, 200, content.read_all())
                 content.close()
                 return response
         except BaseException:
@@ -153,19 +190,20 @@ class StaticFiles:
             raise
         return found.answer(request, content)
 
-    def _neighbour(
-        self, request: Request, folder: Folder, name: str, content: OpenFile
-    ) -> tuple[OpenFile, str]:
-        """The file's compressed neighbour that the client likes best, and its coding; the file
-        itself without one."""
-        for coding, end in accepted(combined(request.headers, "accept-encoding")):
-            try:
-                better = OpenFile(folder, name + end)
-            except OSError:
-                continue
-            content.close()
-            return better, coding
-        return content, ""
+
+def _neighbour(
+    request: Request, folder: Folder, name: str, content: OpenFile
+) -> tuple[OpenFile, str]:
+    """The file's compressed neighbour that the client likes best, and its coding; the file
+    itself without one."""
+    for coding, end in accepted(combined(request.headers, "accept-encoding")):
+        try:
+            better = OpenFile(folder, name + end)
+        except OSError:
+            continue
+        content.close()
+        return better, coding
+    return content, ""
 
 
 def _to_directory(request: Request) -> Response:
