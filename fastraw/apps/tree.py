@@ -158,7 +158,9 @@ class _DescriptorFolder:
         self._prefix = os.path.join(root, "")
 
     def open(self, name: str) -> int:
-        return os.open(self._prefix + name, self._flags, dir_fd=self._descriptor)
+        if self._descriptor is None:
+            return os.open(self._prefix + name, self._flags)
+        return os.open(name, self._flags, dir_fd=self._descriptor)
 
     def enter(self, name: str) -> _DescriptorFolder:
         inner = _DescriptorFolder.__new__(_DescriptorFolder)
