@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -262,6 +263,14 @@ def test_json_log_of_an_exception(folder: Path) -> None:
         _, line, _ = (json.loads(line) for line in program.output.splitlines())
     assert line["logger"] == "fastraw.error"
     assert "RuntimeError: oh" in line["exception"]
+
+
+def test_a_log_that_cannot_be_written_changes_nothing(folder: Path) -> None:
+    logger = logging.getLogger("fastraw")
+    before = logger.level, [*logger.handlers]
+    with pytest.raises(OSError, match="directory"):
+        log.set_up("text", str(folder))
+    assert (logger.level, logger.handlers) == before
 
 
 def test_access_log_to_a_file(folder: Path) -> None:

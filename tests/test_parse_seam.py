@@ -24,12 +24,15 @@ SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
 
 def chosen(directory: Path, pure: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Import fastraw from a directory, and print what it chose."""
+    """Import fastraw from a directory, and print what it chose.
+
+    Without site: where fastraw is installed editable, a finder adds the modules of the checkout.
+    """
     environment = {key: value for key, value in os.environ.items() if key != "FASTRAW_PURE"}
     if pure is not None:
         environment["FASTRAW_PURE"] = pure
     return subprocess.run(
-        [sys.executable, "-c", "import fastraw; print(fastraw.IMPLEMENTATION)"],
+        [sys.executable, "-S", "-c", "import fastraw; print(fastraw.IMPLEMENTATION)"],
         check=False, cwd=directory, env=environment, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 

@@ -49,13 +49,17 @@ def set_up(log_format: Format, access_log: str) -> None:
     Raises OSError when the file cannot be written.
     """
     form = logging.Formatter("%(asctime)s %(message)s") if log_format == "text" else JsonFormatter()
+    # First what can fail.
+    file = None
+    if access_log not in ("-", "off"):
+        file = _handler(logging.FileHandler(access_log, encoding="utf-8"), form)
     root, access = logging.getLogger("fastraw"), logging.getLogger("fastraw.access")
     root.setLevel(logging.INFO)
     root.addHandler(_handler(logging.StreamHandler(sys.stderr), form))
     if access_log == "off":
         access.setLevel(logging.CRITICAL)
-    elif access_log != "-":
-        access.addHandler(_handler(logging.FileHandler(access_log, encoding="utf-8"), form))
+    elif file is not None:
+        access.addHandler(file)
         access.propagate = False
 
 
