@@ -31,8 +31,9 @@ _STARTS_LIMIT = 256
 _starts: dict[tuple[int, str | None], bytes] = {}
 """By status and media type: the lines that say these."""
 _HEADS_LIMIT = 1024
-_heads: dict[tuple[int, str | None, int], bytes] = {}
-"""By status, media type and length: the head up to Date."""
+heads: dict[tuple[int, str | None, int], bytes] = {}
+"""Of ordinary responses, by status, media type and length: the head up to Date. `encode_ordinary`
+fills it, and whoever is in a hurry looks here first."""
 
 
 class EncodeError(FastrawError):
@@ -56,24 +57,22 @@ def closes(response: Response) -> bool:
     return "close" in (option.strip(" \t") for option in options)
 
 
-def encode_ordinary(response: Response, date: bytes) -> bytes:
-    """What `encode` gives for a Response that is `ordinary`, to a GET by HTTP/1.1 on a connection
-    that is kept.
+def encode_ordinary(response: Response, date: bytes) -> bytes | None:
+    """What `encode` gives for a Response that is `ordinary` or `prepared`, to a request that is
+    ordinary; None when there is more to it than that.
 
     Args:
         date: the Date field line and the empty line that ends the head.
     """
-    body, start = response.body, response.start
-    if start is not None:
-        if start[9:12] != b"%d" % response.status or response.content_type is not None:
-            return encode(response, "GET", 1, True, date[:-2])
-        return b"%bContent-Length: %d\r\n%b%b" % (start, len(body), date, body)
-    head = _heads.get((response.status, response.content_type, len(body)))
-    if head is None:
-        if response.status in _NO_CONTENT:
-            return encode(response, "GET", 1, True, date[:-2])
-        head = _ordinary_head(response, len(body))
-    return head + date + body
+    if response.status in _NO_CONTENT:
+        return None
+    body = response.body
+    if response.ordinary:
+        return _ordinary_head(response, len(body)) + date + body
+    start = response.start
+    if start is None or response.content_type is not None or start[9:12] != b"%d" % response.status:
+        return None
+    return b"%bContent-Length: %d\r\n%b%b" % (start, len(body), date, body)
 
 
 def _ordinary_head(response: Response, length: int) -> bytes:
@@ -84,8 +83,8 @@ def _ordinary_head(response: Response, length: int) -> bytes:
         if len(_starts) < _STARTS_LIMIT:
             _starts[status, content_type] = start
     head = b"%bContent-Length: %d\r\n" % (start, length)
-    if len(_heads) < _HEADS_LIMIT:
-        _heads[status, content_type, length] = head
+    if len(heads) < _HEADS_LIMIT:
+        heads[status, content_type, length] = head
     return head
 
 

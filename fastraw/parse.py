@@ -9,9 +9,10 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ._parse_py import DEFAULT
 from .errors import ParseError
 
-__all__ = ["IMPLEMENTATION", "Head", "ParseError", "parse_head", "take_chunks"]
+__all__ = ["DEFAULT", "IMPLEMENTATION", "Head", "ParseError", "parse_head", "take_chunks"]
 
 # A missing extension is looked for, not caught, so that a broken one shows its own error.
 IMPLEMENTATION: str
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
         def upgrade(self) -> str | None: ...
         @property
         def size(self) -> int: ...
+        @property
+        def ordinary(self) -> bool: ...
         def environ(
             self, template: dict[str, Any], client: tuple[str, int] | str
         ) -> dict[str, Any]: ...

@@ -72,8 +72,6 @@ class Response:
     # What few responses have stands here, and costs the others nothing.
     iterable: Iterable[Piece] | None = None
     source: Source | None = None
-    ordinary = True
-    """For the server: there is no more to it than status, media type and bytes."""
     _headers: Headers | None = None
     # For adapters of other interfaces; see `prepared` and `Connection`.
     reason: str | None = None
@@ -103,8 +101,9 @@ class Response:
         self.body = body
         self.status = status
         self.content_type = content_type
+        # For the server: whether there is no more to it than that.
+        self.ordinary = headers is None
         if headers is not None:
-            self.ordinary = False
             self._headers = Headers(headers)
 
     @classmethod
@@ -114,10 +113,12 @@ class Response:
         `start` ends with a CRLF and holds neither Date nor what frames the content. It holds the
         media type: `content_type` is None, and says another one when it is set.
         """
-        response = cls(body, status)
+        response = cls.__new__(cls)
+        response.body = body
+        response.status = status
         response.content_type = None
         response.start = start
-        response.ordinary = status not in (204, 205, 304)
+        response.ordinary = False
         return response
 
     @property

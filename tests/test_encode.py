@@ -221,7 +221,7 @@ def test_prepared_start_gives_way_to_what_is_set_after() -> None:
         ({"status": 404}, b"HTTP/1.1 404 Not Found"),
         ({"content_type": "text/y"}, b"Content-Type: text/y"),
     ):
-        for encoded in (lambda response: encode_ordinary(response, DATE + b"\r\n"), sent):
+        for encoded in (lambda each: encode_ordinary(each, DATE + b"\r\n") or sent(each), sent):
             response = prepared()
             for name, value in change.items():
                 setattr(response, name, value)

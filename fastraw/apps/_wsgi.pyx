@@ -97,6 +97,8 @@ cdef bint is_latin1(object text):
     return PyUnicode_CheckExact(text) and PyUnicode_KIND(text) == 1
 
 
+cdef object prepared = Response.prepared
+
 cdef class Start:
     """See `_wsgi_py.Start`."""
 
@@ -128,7 +130,7 @@ cdef class Start:
 
     cpdef object whole(self, object result):
         """See `_wsgi_py.Start`."""
-        cdef object body, response
+        cdef object body
         if not PyList_CheckExact(result) or PyList_GET_SIZE(result) != 1:
             return None
         body = <object>PyList_GET_ITEM(result, 0)
@@ -141,12 +143,7 @@ cdef class Start:
             or (self.length >= 0 and self.length != PyBytes_GET_SIZE(body))
         ):
             return None
-        if self.code != 200:
-            return Response.prepared(self.start, self.code, body)
-        response = Response(body)
-        response.content_type = None  # as Response.prepared does it: the start has it
-        response.start = self.start
-        return response
+        return prepared(self.start, self.code, body)
 
 
 cdef bint encode(Start self, object status, object headers) except -1:

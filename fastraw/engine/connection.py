@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from ..encode import closes, encode, encode_error, encode_ordinary, encode_switch
+from ..encode import closes, encode, encode_error, encode_ordinary, encode_switch, heads
 from ..errors import ClientDisconnected, HTTPError, ParseError
 from ..headers import HeaderFields, Headers
 from ..request import Request
@@ -59,10 +59,20 @@ class Connection(Outflow):
                     self._leave_to_handler(request)
                     return
                 response = as_response(response)
-            if not (request.ordinary and response.ordinary and service.ordinary):
+            if not (request.ordinary and service.ordinary):
                 self._answer(request, response)
                 return
-            out = encode_ordinary(response, service.deadlines.date_and_end)
+            date = service.deadlines.date_and_end
+            body = response.body
+            head = heads.get((response.status, response.content_type, len(body)))
+            if response.ordinary and head is not None:
+                out = head + date + body
+            else:
+                encoded = encode_ordinary(response, date)
+                if encoded is None:
+                    self._answer(request, response)
+                    return
+                out = encoded
         except BaseException as error:
             self.answer_failure(request, error)
             return
@@ -79,7 +89,7 @@ class Connection(Outflow):
             self.lock.release()
             if self.stirred:
                 self.look_again()
-        if response.after is not None:
+        if not response.ordinary and response.after is not None:
             response.after()
 
     def _answer(self, request: Request, response: Response) -> None:

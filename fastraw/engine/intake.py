@@ -99,7 +99,8 @@ class Intake(Channel):
             return None
         # Less than asked for means that the socket is empty, and that what comes later is a new
         # event; unless its end has come already.
-        self.more = len(data) == READ_BYTES or mask & HANGUP != 0
+        if len(data) == READ_BYTES or mask & HANGUP:
+            self.more = True
         seen = 0
         buffer = self.buffer
         if buffer is not None:
@@ -108,11 +109,11 @@ class Intake(Channel):
             data = buffer
         service = self.service
         try:
-            head = parse_head(data, 0, seen, service.limits)
+            head = parse_head(data, 0, seen, service.head_limits)
         except ParseError as error:
             self._refuse_head(error, data, 0)
             return None
-        if head is not None and head.ordinary and head.size == len(data) and service.ordinary:
+        if head is not None and head.ordinary and service.ordinary and head.size == len(data):
             self.buffer = None
             request = Request(head, self)
             request.ordinary = True
@@ -125,12 +126,13 @@ class Intake(Channel):
             return self.go_on(READABLE | WRITABLE)
         if type(self.buffer) is bytes:
             return self._parse(self.buffer, self.position)
+        self.more = False
         return self.ready(READABLE | HANGUP)
 
     def _parse(self, data: bytes, start: int) -> Request | None:
         """A head that begins behind a request."""
         try:
-            head = parse_head(data, start, 0, self.service.limits)
+            head = parse_head(data, start, 0, self.service.head_limits)
         except ParseError as error:
             self._refuse_head(error, data, start)
             return None

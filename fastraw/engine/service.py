@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 
 from ..limits import Limits, Timeouts
+from ..parse import DEFAULT
 from ..request import Request
 from ..route import Handler, options_of
 from .clients import Address, ClientCounts
@@ -45,6 +46,7 @@ class Service:
         self.route_options = options_of(handler)
         self.on_close = on_close
         self.limits = limits
+        self.head_limits = _head_limits(limits)
         self.timeouts = timeouts
         self.tasks = tasks
         self.clients = ClientCounts(limits.connections_per_client)
@@ -92,6 +94,13 @@ class Service:
     def connections(self) -> int:
         """Open connections."""
         return len(self.tasks) - self.listeners + len(self.upgraded)
+
+
+def _head_limits(limits: Limits) -> Limits:
+    """The parser's own defaults where they say the same: it knows them by heart."""
+    names = ("request_line_bytes", "head_bytes", "field_lines")
+    same = all(getattr(limits, name) == getattr(DEFAULT, name) for name in names)
+    return DEFAULT if same else limits
 
 
 def _quickest(handler: Handler) -> Handler:
