@@ -50,7 +50,7 @@ lint: $(EXTENSION) $(VENV)/.extra-dev $(VENV)/.extra-$(TEST_EXTRA)
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
-	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint fastraw/*.pyx fastraw/apps/*.pyx
+	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint fastraw/*.pyx fastraw/apps/pep3333/*.pyx
 
 format: $(VENV)/.extra-dev
 	$(RUN) -m ruff check --fix
@@ -63,7 +63,7 @@ dist: $(VENV)/.extra-dev
 	$(RUN) -m build
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info fastraw/_parse.c fastraw/_parse.*.so fastraw/apps/_wsgi.c fastraw/apps/_wsgi.*.so .coverage*
+	rm -rf $(VENV) build dist *.egg-info fastraw/_parse.c fastraw/_parse.*.so fastraw/apps/pep3333/_wsgi.c fastraw/apps/pep3333/_wsgi.*.so .coverage*
 
 $(ENVIRONMENT):
 	$(PYTHON) -m venv --clear $(VENV)
@@ -81,8 +81,8 @@ $(VENV)/.extra-bench: pyproject.toml $(ENVIRONMENT)
 	-$(PIP) bjoern
 	touch $@
 
-$(EXTENSION): setup.py $(wildcard fastraw/*.pyx fastraw/*.pxi fastraw/*.h fastraw/apps/*.pyx) $(ENVIRONMENT)
+$(EXTENSION): setup.py $(wildcard fastraw/*.pyx fastraw/*.pxi fastraw/*.h fastraw/apps/pep3333/*.pyx) $(ENVIRONMENT)
 	suffix=$$($(RUN) -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))') && \
-	    rm -f $(VENV)/.extension-* fastraw/_parse$$suffix fastraw/apps/_wsgi$$suffix
+	    rm -f $(VENV)/.extension-* fastraw/_parse$$suffix fastraw/apps/pep3333/_wsgi$$suffix
 	$(RUN) setup.py --quiet build_ext --inplace
 	touch $@

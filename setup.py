@@ -27,6 +27,6 @@ extensions = [
         depends=["fastraw/_octets.h", "fastraw/_scan.h", "fastraw/_environ.pxi"],
         **options,
     ),
-    Extension("fastraw.apps._wsgi", ["fastraw/apps/_wsgi.pyx"], **options),
+    Extension("fastraw.apps.pep3333._wsgi", ["fastraw/apps/pep3333/_wsgi.pyx"], **options),
 ]
 setup(ext_modules=[] if choice == "no" else extensions)

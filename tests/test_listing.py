@@ -15,8 +15,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from fastraw import FastServer, Router, StaticFiles
-from fastraw.apps import listing
-from fastraw.apps.listing import Entry, Order, file_size, render
+from fastraw.apps.files import listing
+from fastraw.apps.files.listing import Entry, Order, file_size, render
 from tests.browser import chromium
 from tests.test_static import ask
 

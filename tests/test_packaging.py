@@ -127,7 +127,7 @@ def test_sdist_has_all_that_builds_tests_and_explains(dist: Path) -> None:
             "fastraw/_parse.pyx",
             "fastraw/_environ.pxi",
             "fastraw/_scan.h",
-            "fastraw/apps/_wsgi.pyx",
+            "fastraw/apps/pep3333/_wsgi.pyx",
         ),
         *("tests/conftest.py", "bench/server.py"),
         *("tests/wire/README.md", "bench/lua/report.lua", "docs/README.md", "examples/hello.py"),
@@ -140,7 +140,7 @@ def test_sdist_has_all_that_builds_tests_and_explains(dist: Path) -> None:
 
 
 def test_wheel_has_the_package_its_types_and_its_extensions(wheel: Path) -> None:
-    assert names(wheel) == sources_of_package() | {f"_parse{SUFFIX}", f"apps/_wsgi{SUFFIX}"}
+    assert names(wheel) == sources_of_package() | {f"_parse{SUFFIX}", f"apps/pep3333/_wsgi{SUFFIX}"}
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}
     version = fastraw.__version__

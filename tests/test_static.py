@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from fastraw import FastServer, HTTPError, Request, Response, Router, StaticFiles
-from fastraw.apps import tree
-from fastraw.apps.media import MediaTypes, may_be_compressed
-from fastraw.apps.representation import SMALL_BYTES
+from fastraw.apps.files import tree
+from fastraw.apps.files.media import MediaTypes, may_be_compressed
+from fastraw.apps.files.representation import SMALL_BYTES
 from tests.raw_client import RawClient, RawResponse
 from tests.waiting import eventually
 

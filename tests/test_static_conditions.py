@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastraw import FastServer, Headers, StaticFiles
-from fastraw.apps.conditional import failed_condition, wanted_ranges
-from fastraw.apps.httpdate import parse_date
-from fastraw.apps.ranges import MAX_RANGES, content_range, parse_ranges
+from fastraw.apps.files.conditional import failed_condition, wanted_ranges
+from fastraw.apps.files.httpdate import parse_date
+from fastraw.apps.files.ranges import MAX_RANGES, content_range, parse_ranges
 from fastraw.dates import format_date
 from tests.test_static import ask
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from fastraw import FastServer, HTTPError, StaticFiles
-from fastraw.apps import tree
-from fastraw.apps.tree import Tree
+from fastraw.apps.files import tree
+from fastraw.apps.files.tree import Tree
 from tests.test_static import ask
 
 SECRET = b"secret"

@@ -14,11 +14,14 @@ import flask
 import httpx
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import title_contains
+from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.exceptions import HTTPException
 
 from fastraw import WSGI, FastServer
 from tests.apps import django_app
 from tests.browser import chromium
+from tests.waiting import PATIENCE_SECONDS
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -137,7 +140,8 @@ def test_django_admin_in_a_browser(django: FastServer) -> None:
         browser.find_element(By.NAME, "username").send_keys(django_app.USER)
         browser.find_element(By.NAME, "password").send_keys(django_app.PASSWORD)
         browser.find_element(By.CSS_SELECTOR, "[type=submit]").click()
-        assert "Site administration" in browser.title
+        # A click does not wait for the page that it leads to.
+        WebDriverWait(browser, PATIENCE_SECONDS).until(title_contains("Site administration"))
         browser.get(f"{django.url}/admin/auth/user/")
         assert django_app.USER in browser.find_element(By.ID, "result_list").text
         # The style sheet was sent, and taken.

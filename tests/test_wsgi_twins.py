@@ -16,7 +16,11 @@ from fastraw import _environ_py
 PURE = os.environ.get("FASTRAW_PURE", "") not in ("", "0")
 # Without extensions there is nothing to compare with; what is asked of both is asked of one.
 PARSERS = ("fastraw._parse_py",) if PURE else ("fastraw._parse_py", "fastraw._parse")
-ADAPTERS = ("fastraw.apps._wsgi_py",) if PURE else ("fastraw.apps._wsgi_py", "fastraw.apps._wsgi")
+ADAPTERS = (
+    ("fastraw.apps.pep3333._wsgi_py",)
+    if PURE
+    else ("fastraw.apps.pep3333._wsgi_py", "fastraw.apps.pep3333._wsgi")
+)
 CLIENT = ("192.0.2.1", 50123)
 TEMPLATE = {"SCRIPT_NAME": "", "PATH_INFO": "", "wsgi.version": (1, 0)}
 

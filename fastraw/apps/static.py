@@ -4,8 +4,8 @@
                                          -> directory -> index, or a listing (listing.py)
             -> Representation -> answer by conditions and ranges (representation.py)
 
-Between two requests nothing is remembered of a file: it is opened and looked at each time. Kept is
-only how the metadata of such a file is written.
+The files named here are in files/. Between two requests nothing is remembered of a file: it is
+opened and looked at each time. Kept is only how the metadata of such a file is written.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ..fields import combined
 from ..headers import field_value
 from ..request import Request
 from ..response import Response
-from .codings import accepted
-from .descriptions import Descriptions
-from .listing import listing_page
-from .media import MediaTypes, may_be_compressed
-from .openfile import OpenFile
-from .representation import CONDITIONAL, SMALL_BYTES, Fields
-from .tree import Folder, Tree
+from .files.codings import accepted
+from .files.descriptions import Descriptions
+from .files.listing import listing_page
+from .files.media import MediaTypes, may_be_compressed
+from .files.openfile import OpenFile
+from .files.representation import CONDITIONAL, SMALL_BYTES, Fields
+from .files.tree import Folder, Tree
 
 _ALLOW = ("Allow", "GET, HEAD, OPTIONS")
 _READING = frozenset(("GET", "HEAD"))

@@ -26,9 +26,9 @@ from urllib.parse import unquote
 from ..request import Request
 from ..response import Response
 from ..spool import Spool
-from .file_wrapper import FileWrapper
-from .pieces import Pieces
-from .start_response import Adapter, StartResponse
+from .pep3333.file_wrapper import FileWrapper
+from .pep3333.pieces import Pieces
+from .pep3333.start_response import Adapter, StartResponse
 
 Environ = dict[str, Any]
 Address = tuple[str, int] | str

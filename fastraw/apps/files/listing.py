@@ -20,9 +20,9 @@ from stat import S_ISDIR, S_ISREG
 from time import gmtime, strftime
 from urllib.parse import quote, unquote
 
-from ..request import Request
-from ..response import HTML, Response
-from .look import LISTING_STYLE
+from ...request import Request
+from ...response import HTML, Response
+from ..look import LISTING_STYLE
 from .representation import Representation
 from .tree import Folder, Tree
 

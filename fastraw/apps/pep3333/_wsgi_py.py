@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from ..request import Request
-from ..response import Response
+from ...request import Request
+from ...response import Response
 
 # RFC 9112 section 4: three digits, a space, and a reason phrase that may be empty.
 _STATUS = re.compile(r"[2-5][0-9][0-9] [\t\x20-\x7e\x80-\xff]*").fullmatch

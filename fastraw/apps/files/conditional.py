@@ -12,8 +12,8 @@ A date that is none, or that is there twice, is no condition (section 13.1.3 and
 
 from __future__ import annotations
 
-from ..fields import combined, parse_entity_tags, strongly_equal, weakly_equal
-from ..headers import Headers
+from ...fields import combined, parse_entity_tags, strongly_equal, weakly_equal
+from ...headers import Headers
 from .httpdate import parse_date
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ..file import FileSlice
-from ..response import Response
+from ...file import FileSlice
+from ...response import Response
 from .pieces import FileRest, Pieces
 
 if TYPE_CHECKING:
     from ._wsgi_py import Adapter, Start
-elif os.environ.get("FASTRAW_PURE", "") in ("", "0") and find_spec("fastraw.apps._wsgi"):
+elif os.environ.get("FASTRAW_PURE", "") in ("", "0") and find_spec("fastraw.apps.pep3333._wsgi"):
     from ._wsgi import Adapter, Start
 else:
     from ._wsgi_py import Adapter, Start

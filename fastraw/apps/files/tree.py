@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from ..errors import HTTPError
+from ...errors import HTTPError
 
 # Most paths: no escapes, nothing that begins with a dot, nothing that needs a second look.
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_!$&'()+,;=@~-][A-Za-z0-9._!$&'()+,;=@~-]*)+/?").fullmatch

@@ -6,8 +6,8 @@ import os
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
-from ..errors import HTTPError
-from ..file import FileSlice
+from ...errors import HTTPError
+from ...file import FileSlice
 from .tree import Folder
 
 

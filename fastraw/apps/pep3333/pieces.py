@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 
-from ..engine.stream import close_iterable
-from ..file import FileSlice
+from ...engine.stream import close_iterable
+from ...file import FileSlice
 
 _error = logging.getLogger("fastraw.error")
 

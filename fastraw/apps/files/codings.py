@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..fields import quality
+from ...fields import quality
 
 # Content codings and the end of a neighbour's name; of those that a client likes alike, the first
 # is the smallest (RFC 9110 section 8.4.1, RFC 7932, RFC 8878).

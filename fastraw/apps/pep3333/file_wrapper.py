@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Any
 
-from ..file import FileSlice
+from ...file import FileSlice
 
 # Whose octets are those of their descriptor; others, like a GzipFile, have a descriptor too.
 _FILES = (io.FileIO, io.BufferedReader, io.BufferedRandom)

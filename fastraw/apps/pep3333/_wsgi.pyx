@@ -9,7 +9,7 @@ from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy
 
-from ..response import Response
+from ...response import Response
 from ._wsgi_py import CALLED_BEFORE, HOP_BY_HOP, encode_start
 
 ctypedef const uint8_t* octets

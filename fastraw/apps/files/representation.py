@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from ..dates import format_date
-from ..encode import prepared_start
-from ..errors import HTTPError
-from ..headers import Headers
-from ..request import Request
-from ..response import Piece, Response
+from ...dates import format_date
+from ...encode import prepared_start
+from ...errors import HTTPError
+from ...headers import Headers
+from ...request import Request
+from ...response import Piece, Response
 from .conditional import failed_condition, wanted_ranges
 from .ranges import Multipart, Range, content_range, parse_ranges
 

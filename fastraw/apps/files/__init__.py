@@ -1,0 +1,1 @@
+"""What StaticFiles is made of."""

@@ -1,0 +1,1 @@
+"""What WSGI is made of."""
