@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
+from queue import Empty, SimpleQueue
 from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from urllib.parse import quote
 
 from .engine.clients import Address
 from .engine.connection import Connect, Connection, adopt
-from .engine.listener import Listener, listen
+from .engine.listener import Listener, address_of, listen
 from .engine.poller import default_poller
 from .engine.scheduler import Scheduler
 from .engine.service import Service
@@ -134,7 +135,9 @@ class FastServer:
         # Start and stop exclude each other; `_running` is None between them.
         self._lock = threading.Lock()
         self._running: _Running | None = None
-        self._stopped = threading.Event()
+        # A queue for each serve_forever(): unlike an Event, it may be used by a signal handler
+        # that interrupts whoever is using it.
+        self._waiting: list[SimpleQueue[None]] = []
 
     def start(self) -> None:
         """Bind, listen, start the threads, and return.
@@ -156,7 +159,6 @@ class FastServer:
                 listener.close()
                 self._remove_path()
                 raise
-            self._stopped.clear()
 
     def stop(self, timeout: float | None = 10.0) -> StopReport:
         """Refuse new connections, let running requests finish, end the threads.
@@ -182,7 +184,8 @@ class FastServer:
                 return running.stop(timeout, inside)
             finally:
                 self._running = None
-                self._stopped.set()
+                for ended in list(self._waiting):
+                    ended.put(None)
         finally:
             self._lock.release()
 
@@ -194,24 +197,32 @@ class FastServer:
         """
         if self._running is None:
             self.start()
+        ended: SimpleQueue[None] = SimpleQueue()
+        self._waiting.append(ended)
         previous: dict[int, Any] = {}
 
         def restore() -> None:
-            while previous:
-                signal.signal(*previous.popitem())
+            for number, handler in list(previous.items()):
+                signal.signal(number, handler)
+            previous.clear()
 
         def ask(number: int, frame: object) -> None:
             restore()
-            self._stopped.set()
+            ended.put(None)
 
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                previous[number] = signal.signal(number, ask)
         try:
-            # Windows cannot interrupt a wait without end.
-            while not self._stopped.wait(None if os.name == "posix" else 0.5):
-                pass
+            if threading.current_thread() is threading.main_thread():
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    previous[number] = signal.signal(number, ask)
+            while self._running is not None and ended.empty():
+                try:
+                    # Windows cannot interrupt a wait without end.
+                    ended.get(timeout=None if os.name == "posix" else 0.5)
+                    break
+                except Empty:
+                    continue
         finally:
+            self._waiting.remove(ended)
             self.stop()
             restore()
 
@@ -294,8 +305,7 @@ class _Running:
         certificates: Certificates | None,
     ) -> None:
         self._closed = threading.Event()
-        name = listener.getsockname()
-        self.address: Address = name if isinstance(name, str) else name[:2]
+        self.address: Address = address_of(listener.getsockname())
         limits = replace(limits, connections=_affordable(limits.connections))
         tasks: dict[int, Task] = {}
         self.service = service = Service(handler, limits, timeouts, tasks, self._closed.set)
@@ -322,6 +332,7 @@ class _Running:
         self._listener.lock.acquire()
         self.scheduler.add(self._listener)
         self._listener.put_back()
+        # From here on nothing fails but for want of threads, and then the poller is given back.
         self.scheduler.start()
 
     def stop(self, timeout: float | None, inside: bool) -> StopReport:
@@ -342,8 +353,9 @@ class _Running:
                 connection.cut()
             scheduler.wake()
             self._wait_for_connections(monotonic() + CUT_SECONDS, ours)
-        still_running = scheduler.running()
-        scheduler.stop()
+        # A connection is closed after its handler has returned.
+        still_running = scheduler.running() if service.connections() > ours else ours
+        scheduler.stop(wait=not still_running)
         return StopReport(total - aborted - ours, aborted, still_running)
 
     def _wait_for_connections(self, until: float, ours: int) -> None:

@@ -120,7 +120,7 @@ def running(
         for task in list(scheduler.tasks.values()):
             assert isinstance(task, Line)
             task.far.close()
-        scheduler.stop()
+        scheduler.stop(wait=not scheduler.running())
         for task in list(scheduler.tasks.values()):
             task.close()
 

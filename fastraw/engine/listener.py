@@ -10,6 +10,7 @@ import socket
 import stat
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
 from ..errors import BindError
 from .clients import Address
@@ -121,20 +122,46 @@ def _remove_stale_socket(path: str) -> None:
 
 
 def _adopt(fd: int) -> socket.socket:
+    """A listening socket on a copy of `fd`, which stays its owner's."""
+    where = f"cannot listen on descriptor {fd}"
     try:
-        listener = socket.socket(fileno=os.dup(fd))
+        listener = _copy_socket(fd)
     except OSError as error:
-        raise BindError(f"cannot listen on descriptor {fd}: {error.strerror}") from error
-    if listener.type != socket.SOCK_STREAM:
-        listener.close()
-        raise BindError(f"cannot listen on descriptor {fd}: it is no stream socket")
+        raise BindError(f"{where}: {error.strerror}") from error
     try:
+        if listener.type != socket.SOCK_STREAM:
+            raise BindError(f"{where}: it is no stream socket")
+        if not _is_bound(listener):
+            raise BindError(f"{where}: it is not bound")  # any port would be taken otherwise
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise BindError(f"cannot listen on descriptor {fd}: {error.strerror}") from error
+        if isinstance(error, BindError):
+            raise
+        raise BindError(f"{where}: {error.strerror}") from error
     listener.setblocking(False)
     return listener
+
+
+def _copy_socket(fd: int) -> socket.socket:
+    copy = os.dup(fd)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
+
+
+def _is_bound(sock: socket.socket) -> bool:
+    name = sock.getsockname()
+    return bool(name) if isinstance(name, (str, bytes)) else name[1] != 0
+
+
+def address_of(name: Any) -> Address:
+    """What accept() says, or getsockname(), of TCP, a Unix path, or an abstract Unix name."""
+    if isinstance(name, tuple):
+        return name[0], name[1]
+    return os.fsdecode(name)
 
 
 class Listener(Task):
@@ -168,7 +195,7 @@ class Listener(Task):
                 self._pause(error)
                 return
             sock.setblocking(False)
-            self._adopt(sock, address if isinstance(address, str) else address[:2])
+            self._adopt(sock, address_of(address))
         if self._service.draining:
             self.lock.release()
         else:

@@ -59,7 +59,11 @@ class EpollPoller:
         self.poll = self._epoll.poll
         # Every write to an eventfd is an edge, so it is never read: its counter would take
         # centuries to fill.
-        descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        except OSError:
+            self._epoll.close()
+            raise
         self._wake = os.fdopen(descriptor, "wb", buffering=0)
         self._epoll.register(self._wake, select.EPOLLIN | select.EPOLLET)
         # A write gives the GIL away before it begins; the descriptor could be closed in between,
@@ -104,7 +108,11 @@ class SelectorPoller:
         # (fd, mask) to put in, mask 0 to take out; done by the thread whose turn it is, since a
         # selector's table must not change under select().
         self._changes: deque[tuple[int, int]] = deque()
-        self._ours, self._theirs = socket.socketpair()
+        try:
+            self._ours, self._theirs = socket.socketpair()
+        except OSError:
+            self._selector.close()
+            raise
         self._ours.setblocking(False)
         self._theirs.setblocking(False)
         self._selector.register(self._ours, selectors.EVENT_READ)

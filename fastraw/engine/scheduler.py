@@ -22,8 +22,9 @@ Invariants, each kept at the place named:
 7. What is left of a holder's events is in the permit, not on its stack, so whoever has the permit
    goes on where the last one stopped. (`Permit.events`)
 8. A task is in the ready queue, or run by one thread, with its lock held. (`task.Task`)
-9. Whatever is queued or ready when the scheduler stops, or becomes so later, is closed, by `stop`
-   or by the thread that finds it. (`stop`, `resume`, `_dispatch`, `_hold`)
+9. Whatever is queued or ready when the scheduler stops, or becomes so later, or is let go later,
+   is closed, by `stop` or by the thread that finds it. (`stop`, `resume`, `_dispatch`, `_hold`,
+   `Task.let_go`)
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ class Scheduler:
         self._slow = SlowRoutes()
         self._threads = len(self._pool)
         self._can_look = (os.cpu_count() or 1) > 1
-        self._stopping = False
+        self.stopping = False
         watched: list[Watched] = list(self._permits)
         self._watchdog = Watchdog(watched, self._retake)
         self._executor = ThreadPoolExecutor(len(self._pool), thread_name_prefix="fastraw-worker")
@@ -168,21 +169,38 @@ class Scheduler:
     # ---- from any thread ----
 
     def start(self) -> None:
-        """Start the threads; those with a permit poll at once."""
-        self._watchdog.start()
-        for worker in self._pool:
-            self._executor.submit(self._work, worker)
+        """Start the threads; those with a permit poll at once.
+
+        Raises RuntimeError, and gives the poller back, when the system has no more threads.
+        """
+        try:
+            self._watchdog.start()
+            for worker in self._pool:
+                self._executor.submit(self._work, worker)
+        except BaseException:
+            self._give_up()
+            raise
         for permit in self._permits:
             self._give(self._idle.pop(), permit)
 
-    def stop(self) -> None:
-        """End the threads. A job that still runs ends its thread when it returns.
+    def _give_up(self) -> None:
+        """Not all threads can be had: end those that there are."""
+        self._watchdog.stop()
+        self.stopping = True
+        self._threads = -1  # none of them is the last one
+        for worker in self._pool:
+            worker.wake.release()
+        self._executor.shutdown()
+        self.poller.close()
+
+    def stop(self, wait: bool) -> None:
+        """End the threads, and `wait` for them; a job that still runs ends its own when it returns.
 
         Tasks that were ready, or had a job in the queue, are closed.
         """
         self._watchdog.stop()
         with self._lock:
-            self._stopping = True
+            self.stopping = True
             idle, self._idle[:] = self._idle[:], []
             left = [task for task, _ in self._begun] + [task for _, task, _ in self._queue]
             self._begun.clear()
@@ -195,7 +213,7 @@ class Scheduler:
         for worker in idle:
             worker.wake.release()
         self.poller.wake()
-        self._executor.shutdown(wait=not self.running())
+        self._executor.shutdown(wait)
         for task in left:
             task.close()
         self._close_ready()
@@ -224,7 +242,7 @@ class Scheduler:
     def resume(self, task: Task) -> None:
         """Have `task.resume()` called by a permit holder. The caller holds, and gives, its lock."""
         self._ready.append(task)
-        if self._stopping:
+        if self.stopping:
             self._close_ready()
             return
         for permit in self._permits:
@@ -302,7 +320,7 @@ class Scheduler:
         idle, lent, slow = self._idle, worker.lent, self._slow.routes
         route, watchdog = self._route, self._watchdog
         task: Task | None = None
-        while not self._stopping:
+        while not self.stopping:
             try:
                 for fd, mask in permit.events:
                     if mask:
@@ -363,7 +381,7 @@ class Scheduler:
         """Run a job apart from the permit (True), or queue it when `workers` are out (False)."""
         with self._lock:
             heir = None
-            if self._stopping:
+            if self.stopping:
                 pass
             elif self._apart < self.workers and self._idle:
                 self._apart += 1
@@ -408,7 +426,7 @@ class Scheduler:
                     _, task, job = self._queue.popleft()
                 else:
                     self._apart -= 1
-                    if self._stopping:
+                    if self.stopping:
                         worker.wake.release()
                     else:
                         self._idle.append(worker)
@@ -458,7 +476,7 @@ class Scheduler:
         if self._queue and self._queue_seconds != NEVER:
             until = max(0.0, self._queue[0][0] - now)
             timeout = until if timeout is None else min(timeout, until)
-        if self._ready or self._stopping:
+        if self._ready or self.stopping:
             timeout = 0
         events = self.poller.poll(timeout, EVENTS_AT_ONCE)
         permit.sleeping = False

@@ -24,6 +24,7 @@ class Resumer(Protocol):
     """What a task needs of the scheduler."""
 
     poller: Poller
+    stopping: bool
 
     def resume(self, task: Task) -> None:
         """Have `task.resume()` called by whoever polls. The caller gives the task's lock."""
@@ -83,6 +84,9 @@ class Task:
     def let_go(self, mask: int = READABLE) -> None:
         """Give up the task until it is READABLE or WRITABLE as `mask` says."""
         scheduler = self.scheduler
+        if scheduler.stopping:
+            self.close()  # nobody would hear of it
+            return
         if scheduler.poller.needs_rearm:
             scheduler.poller.rearm(self.fd, mask)
         self.put_back()

@@ -43,8 +43,10 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and wait for it."""
+        """End the thread, if it was started, and wait for it."""
         self._stopping = True
+        if self._thread.ident is None:
+            return
         self.rouse()
         self._thread.join()
 
