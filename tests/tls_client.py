@@ -16,6 +16,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,10 +121,14 @@ class TLSClient(RawClient):
 
 
 class TLSClientSocket:
-    """The client's side, blocking, with the TLS in memory."""
+    """The client's side, blocking, with the TLS in memory.
+
+    One thread may send while another receives; OpenSSL is asked by one of them at a time.
+    """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str) -> None:
         self.raw = sock
+        self._asking = threading.Lock()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self.getsockname = sock.getsockname
@@ -143,8 +148,9 @@ class TLSClientSocket:
 
     def records(self, octets: bytes) -> bytes:
         """The octets encrypted, and not sent."""
-        self.object.write(octets)
-        return self._outgoing.read()
+        with self._asking:
+            self.object.write(octets)
+            return self._outgoing.read()
 
     def sendall(self, octets: bytes) -> None:
         self.raw.sendall(self.records(octets))
@@ -152,7 +158,8 @@ class TLSClientSocket:
     def recv(self, size: int) -> bytes:
         while True:
             try:
-                return self.object.read(size)
+                with self._asking:
+                    return self.object.read(size)
             except ssl.SSLZeroReturnError:
                 return b""
             except ssl.SSLWantReadError:
@@ -163,7 +170,8 @@ class TLSClientSocket:
         octets = self.raw.recv(size)
         if not octets:
             raise BadResponse("the connection ended without close_notify")
-        self._incoming.write(octets)
+        with self._asking:
+            self._incoming.write(octets)
 
     def shutdown(self, how: int) -> None:
         """Half: say that nothing more will be sent, and go on reading."""
