@@ -364,6 +364,8 @@ def refused(address: Any) -> bool:
         socket.create_connection(address).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        pass  # in the backlog when the socket was closed
     return False
 
 
