@@ -28,7 +28,7 @@ BROWSER = (
     b"Accept-Language: en-GB,en;q=0.9,de;q=0.8,fr;q=0.7\r\n"
     b"Referer: https://www.example.com/gallery/2024/index.html?from=startpage\r\n"
     b"Cookie: session=5d1f0c7a9b3e4826a1c4; theme=dark; consent=all; seen=12; basket=0c9e77; "
-    b"language=english-GB; c=1; visitor=GA1.1.1836420395.1717171717; experiment=b-17\r\n"
+    b"language=english-GB; c=123; visitor=GA1.1.1836420395.1717171717; experiment=b-17\r\n"
     b"Cache-Control: max-age=0\r\n"
     b"Connection: keep-alive\r\n"
     b"\r\n"

@@ -447,7 +447,8 @@ cdef object parse(object data, octets begin, octets seen, octets end, object lim
             head.authority = authority
         head.ordinary = (
             head.keep_alive and head.minor_version and head.length <= 0 and not head.chunked
-            and head.method != "HEAD" and head.method != "CONNECT"
+            and not (s.method_length == 4 and memcmp(s.start, b"HEAD", 4) == 0)
+            and not (s.method_length == 7 and memcmp(s.start, b"CONNECT", 7) == 0)
         )
         return head
     finally:

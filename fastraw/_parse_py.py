@@ -73,7 +73,6 @@ class Head:
         "keep_alive",
         "method",
         "minor_version",
-        "ordinary",
         "size",
         "target",
         "upgrade",
@@ -88,7 +87,6 @@ class Head:
     expect_continue: bool
     upgrade: str | None
     size: int
-    ordinary: bool
     _pairs: list[tuple[str, str]]
     _headers: Headers | None
 
@@ -102,6 +100,16 @@ class Head:
         if headers is None:
             headers = self._headers = Headers.from_parsed(self._pairs)
         return headers
+
+    @property
+    def ordinary(self) -> bool:
+        return (
+            self.keep_alive
+            and self.minor_version == 1
+            and not self.content_length
+            and not self.chunked
+            and self.method not in ("HEAD", "CONNECT")
+        )
 
     def environ(self, template: dict[str, Any], client: tuple[str, int] | str) -> dict[str, Any]:
         """The environ of a WSGI request: the template, with this request's meta-variables (RFC
@@ -257,13 +265,6 @@ def _interpret(head: Head, by_name: dict[str, str]) -> None:
         head.keep_alive = "close" not in options and (minor_version == 1 or "keep-alive" in options)
         if minor_version and "upgrade" in options and "upgrade" in by_name:
             head.upgrade = ", ".join(_values(head, by_name, "upgrade")) or None
-    head.ordinary = (
-        head.keep_alive
-        and minor_version == 1
-        and not head.content_length
-        and not head.chunked
-        and head.method not in ("HEAD", "CONNECT")
-    )
 
 
 def _values(head: Head, by_name: dict[str, str], name: str) -> list[str]:

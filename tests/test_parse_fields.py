@@ -24,7 +24,7 @@ def accepted(name: str, fields: str, line: bytes = LINE) -> dict[str, object]:
     assert outcome[0] != "fault", outcome
     found = dict(
         zip(
-            ("fields", "length", "chunked", "keep_alive", "expects", "upgrade", "size"),
+            ("fields", "length", "chunked", "keep_alive", "expects", "upgrade", "size", "ordinary"),
             outcome[3:],
             strict=True,
         )

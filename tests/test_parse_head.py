@@ -174,6 +174,7 @@ def test_request_line(
         assert every_way(name, head) == (
             *(method, target, minor_version, [("X", "1"), ("host", host)]),
             *(None, False, keep_alive, False, None, len(head)),
+            keep_alive and method not in ("HEAD", "CONNECT"),
         )
 
 

@@ -31,6 +31,8 @@ def of_head(parse_head: Callable[..., Any], *arguments: Any) -> Outcome:
         head.expect_continue,
         head.upgrade,
         head.size,
+        # Derived from the above; a parser that differs here alone would still be a difference.
+        head.ordinary,
     )
 
 
