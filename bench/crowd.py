@@ -3,6 +3,8 @@
 idle   connects and says nothing
 half   connects and sends half a head
 drip   connects and sends one octet of a long head each second
+events subscribes to server-sent events; `told` and the time (the monotonic clock, which processes
+       share) is said when each of them has had one
 
 Says `ready` on standard output when all are connected, keeps them until its standard input ends,
 then says how many are still open, as JSON.
@@ -22,6 +24,7 @@ from collections.abc import Iterable
 
 HOST = "127.0.0.1"
 HALF = b"GET / HTTP/1.1\r\nHost: bench\r\nUser-"
+EVENTS = b"GET /events HTTP/1.1\r\nHost: bench\r\n\r\n"
 DRIP = b"GET / HTTP/1.1\r\nHost: bench\r\nX-Long: " + b"x" * 4096
 
 CONNECT_SECONDS = 10.0
@@ -43,6 +46,23 @@ def connect(port: int, count: int, first: bytes) -> list[socket.socket]:
         client.setblocking(False)
         clients.append(client)
     return clients
+
+
+def until(clients: list[socket.socket], wanted: bytes) -> None:
+    """Read from each until it has had what is wanted."""
+    poller = select.epoll()
+    waiting = {client.fileno(): client for client in clients}
+    received = dict.fromkeys(waiting, b"")
+    for descriptor in waiting:
+        poller.register(descriptor, select.EPOLLIN)
+    while waiting:
+        for descriptor, _ in poller.poll():
+            octets = waiting[descriptor].recv(65536)
+            received[descriptor] += octets
+            if wanted in received[descriptor] or not octets:
+                poller.unregister(descriptor)
+                del waiting[descriptor]
+    poller.close()
 
 
 def ended() -> bool:
@@ -78,12 +98,17 @@ def still_open(clients: Iterable[socket.socket]) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
-    for kind in ("idle", "half", "drip"):
+    for kind in ("idle", "half", "drip", "events"):
         parser.add_argument(f"--{kind}", type=int, default=0)
     given = parser.parse_args()
     clients = connect(given.port, given.idle, b"") + connect(given.port, given.half, HALF)
     dripping = connect(given.port, given.drip, b"")
+    subscribed = connect(given.port, given.events, EVENTS)
+    until(subscribed, b"\r\n\r\n")
     print("ready", flush=True)
+    if subscribed:
+        until(subscribed, b"data: told\n\n")
+        print(json.dumps({"told": time.monotonic()}), flush=True)
     if dripping:
         drip(dripping)
     else:

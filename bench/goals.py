@@ -116,6 +116,18 @@ GOALS = (
     Goal("files of 1 KiB: throughput, nginx = 1", "file-1k", 0.6, _rate_over("nginx")),
     Goal("a file of 1 GiB: throughput, nginx = 1", "file-1g", 0.9, _rate_over("nginx")),
     Goal("a file of 1 GiB: memory it takes", "file-1g", 1, _median("growth_mib"), True, " MiB"),
+    Goal("10 MiB up, hashed: throughput, bare loop = 1", "upload-hash", 0.9, _over_limit("rate")),
+    Goal("an event to 5,000 subscribers", "broadcast", 500, _median("reached_ms"), True, " ms"),
+    Goal(
+        "memory of a subscriber",
+        "broadcast",
+        16384,
+        _median("subscriber_bytes"),
+        at_most=True,
+        unit=" octets",
+    ),
+    Goal("control lane, all workers blocked", "control", 10, _median("worst_ms"), True, " ms"),
+    Goal("import fastraw: time, http.server = 1", "import", 1, _median("package_ratio"), True),
     Goal("hello, 500 routes: throughput, bare handler = 1", "routes", 0.92, _router),
     Goal("500 routes, a parameter: the same", "routes-parameter", 0.92, _router),
     Goal(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import certificate
+import embed
 import loads
 import special
 from loads import LOADS, Place
@@ -38,6 +39,7 @@ class Job:
 def jobs(smoke: bool) -> list[Job]:
     """All of them; with `smoke`, the crowds are small."""
     crowd, dripping = (200, 100) if smoke else (special.CROWD, special.DRIPPING)
+    subscribers = 100 if smoke else embed.SUBSCRIBERS
     return [
         *map(_wrk_job, LOADS),
         *(_rows_job(load, ROUTED) for load in loads.ROUTES),
@@ -49,6 +51,23 @@ def jobs(smoke: bool) -> list[Job]:
             "file",
             special.measure_file,
             peers=FILES,
+        ),
+        Job(
+            "broadcast",
+            f"one event to {subscribers:,} subscribers, 2 workers",
+            "broadcast",
+            partial(embed.measure_broadcast, size=subscribers),
+            ("--workers", "2", "--mode", "embedded"),
+            ("fastraw",),
+        ),
+        Job(
+            "control",
+            "a route of the control lane, 2 workers that block, 14 requests that wait",
+            "control",
+            embed.measure_control,
+            ("--workers", "2", "--mode", "embedded"),
+            ("fastraw",),
+            rounds=1,
         ),
         Job(
             "crowd",
@@ -78,6 +97,8 @@ def jobs(smoke: bool) -> list[Job]:
 def _wrk_job(load: loads.Load) -> Job:
     arguments = ["--workers", str(load.workers), "--mode", load.mode or "hello"]
     servers = _SERVERS if load.mode is None else tuple(peer.name for peer in PEERS)
+    if load.mode == "hash":
+        servers = (*BARE, "fastraw")
     if load.tls:
         servers = TLS
         arguments += ["--tls", *map(str, certificate.files())]
@@ -91,9 +112,11 @@ def _rows_job(load: loads.Load, peers: tuple[Peer, ...]) -> Job:
 
 
 LIFECYCLE = "lifecycle"
+IMPORT = "import"
 FREE_THREADED = "free-threaded"
 OTHER = {
     LIFECYCLE: "`start()` and `stop()` of an idle fastraw",
+    IMPORT: "what an import takes",
     f"{FREE_THREADED}-cpu": "1 ms of Python in each handler, free-threaded, server on both cores",
     f"{FREE_THREADED}-hello": "hello, 64 connections, free-threaded, server on both cores",
 }

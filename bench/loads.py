@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import socket
 from dataclasses import dataclass
@@ -75,6 +76,11 @@ LOADS = (
         "upload", "1 MiB up, 16 connections", "/upload", 16, mode="upload", script="upload",
         arguments=(str(MIB),), body=str(MIB).encode(), sends_bytes=MIB,
     ),
+    Load(
+        "upload-hash", "10 MiB up, hashed by the handler, 4 connections", "/hash", 4, mode="hash",
+        script="upload", arguments=(str(10 * MIB),), sends_bytes=10 * MIB,
+        body=hashlib.sha256(b"x" * 10 * MIB).hexdigest().encode(),
+    ),
     Load("download", "1 MiB down, 16 connections", "/big", 16, mode="download", body=app.BIG),
     Load("tls-keep-64", "hello over TLS 1.3, 64 connections kept alive", tls=True),
     Load(
@@ -124,7 +130,7 @@ class Place:
 def check(server: Server, load: Load, place: Place) -> None:
     """Ask once and compare. Raises ServerFailed for anything but the expected answer."""
     target = load.target.format(turns=place.turns)
-    body = bytes(load.sends_bytes) if load.sends_bytes else None
+    body = b"x" * load.sends_bytes if load.sends_bytes else None
     targets = [target]
     if load.script == "mixed":
         targets.append(load.arguments[1])

@@ -81,6 +81,19 @@ COLUMNS: dict[str, tuple[tuple[str, str, Format], ...]] = {
         ("memory_mib", "MiB", _count),
         ("growth_mib", "MiB more than before", _rarely),
     ),
+    "broadcast": (
+        ("reached_ms", "all have it after", _milli),
+        ("worst_ms", "worst", _milli),
+        ("subscriber_bytes", "octets a subscriber", _count),
+    ),
+    "control": (("p50_ms", "median", _milli), ("worst_ms", "worst", _milli)),
+    "import": (
+        ("package_ms", "import fastraw", _milli),
+        ("server_ms", "from fastraw import FastServer", _milli),
+        ("http_server_ms", "import http.server", _milli),
+        ("package_ratio", "fastraw to http.server", _ratio),
+        ("server_ratio", "FastServer to it", _ratio),
+    ),
     "lifecycle": (
         ("start_ms", "start()", _milli),
         ("start_worst_ms", "worst", _milli),

@@ -18,12 +18,13 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import chart
+import embed
 import goals
 import jobs
 import loads
@@ -148,15 +149,14 @@ def progress(job: str, number: int, server: str, sample: Sample | Results) -> No
     print(f"{job:13} {number + 1}  {server:12} {values}", file=sys.stderr, flush=True)
 
 
-def lifecycle(where: Place, times: int) -> Results:
-    """start() and stop(), in the shape of a job."""
+def by_itself(name: str, measure: Callable[[], dict[str, float]]) -> Results:
+    """What needs no running server, in the shape of a job."""
     try:
-        sample: Results = dict(special.measure_lifecycle(where, times))
+        sample: Results = dict(measure())
     except ServerFailed as error:
         sample = {"failed": str(error)}
-    progress(jobs.LIFECYCLE, 0, "fastraw", sample)
-    title = jobs.OTHER[jobs.LIFECYCLE]
-    return {"title": title, "kind": "lifecycle", "rounds": [{"fastraw": sample}]}
+    progress(name, 0, "fastraw", sample)
+    return {"title": jobs.OTHER[name], "kind": name, "rounds": [{"fastraw": sample}]}
 
 
 def free_threaded(
@@ -211,10 +211,15 @@ def measure_all(given: argparse.Namespace, every: dict[str, Job], results: Resul
             found = run(
                 replace(every[name], peers=there), peers, where, given, sys.executable, until
             )
-        elif name == jobs.LIFECYCLE:
+        elif name in (jobs.LIFECYCLE, jobs.IMPORT):
             if "fastraw" not in (peer.name for peer in peers):
                 continue
-            found = lifecycle(where, 5 if given.smoke else 50)
+            if name == jobs.LIFECYCLE:
+                times = 5 if given.smoke else 50
+                measure = partial(special.measure_lifecycle, where, times)
+            else:
+                measure = partial(embed.measure_import, 2 if given.smoke else 20)
+            found = by_itself(name, measure)
         elif given.free_threaded:
             found = free_threaded(name, given, cpus[:2], until)
         else:

@@ -38,6 +38,11 @@ class Crowd:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
+    def last_told(self) -> float:
+        """When the last subscriber had its event, on the monotonic clock."""
+        assert self._process.stdout is not None
+        return float(json.loads(self._process.stdout.readline())["told"])
+
     def leave(self) -> int:
         """How many connections were still open; they close. Raises ServerFailed."""
         output = self._process.communicate("", timeout=READY_SECONDS)[0]

@@ -7,12 +7,15 @@ same, so that their size is all there is to know about them.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import re
 import select
 import socket
 import ssl
 import time
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 from servers import BACKLOG, HOST, app, options
 
@@ -20,6 +23,8 @@ LOOK_SECONDS = 50e-6
 """How long a loop that looks again polls before it sleeps; as fastraw does."""
 
 READ_BYTES = 64 * 1024
+HASH_READ_BYTES = 128 * 1024
+_length = re.compile(rb"(?is).*\ncontent-length: *([0-9]+)").match
 EVENTS = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 
 Serve = Callable[[socket.socket], bool]
@@ -106,6 +111,35 @@ class Upload:
         return head + (len(app.BIG) if data.startswith(b"POST") else 0)
 
 
+class Hash:
+    """Hashes what is sent as it comes; the first read tells how much that is."""
+
+    def __init__(self) -> None:
+        self.going: weakref.WeakKeyDictionary[socket.socket, tuple[int, Any]]
+        self.going = weakref.WeakKeyDictionary()
+
+    def __call__(self, client: socket.socket) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                data = client.recv(HASH_READ_BYTES)
+                if not data:
+                    return False
+                if client in self.going:
+                    left, digest = self.going[client]
+                else:
+                    head, _, data = data.partition(b"\r\n\r\n")
+                    length = _length(head)
+                    left, digest = int(length[1]) if length else 0, hashlib.sha256()
+                digest.update(data)
+                left -= len(data)
+                self.going[client] = left, digest
+                if not left:
+                    break
+            del self.going[client]
+            client.send(response(digest.hexdigest().encode()))
+        return True
+
+
 class Download:
     """Sends 1 MiB for each request, as the socket takes it."""
 
@@ -132,6 +166,7 @@ MODES: dict[str, Callable[[], Serve]] = {
     "pipeline": lambda: pipeline,
     "cpu": Cpu,
     "upload": Upload,
+    "hash": Hash,
     "download": Download,
 }
 

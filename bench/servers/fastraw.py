@@ -3,9 +3,12 @@ with files."""
 
 from __future__ import annotations
 
+import hashlib
+
 from fastraw import (
     TLS,
     WSGI,
+    Broadcast,
     FastServer,
     Limits,
     Request,
@@ -33,6 +36,7 @@ def handler(request: Request) -> Response:
 
 
 ROUTES = 500
+READ_BYTES = 128 * 1024
 
 
 def routed() -> Router:
@@ -50,6 +54,31 @@ def routed() -> Router:
     return router
 
 
+def embedded() -> Router:
+    """What embedders ask for: events, a health check, an upload that is hashed as it comes."""
+    router, news = Router(), Broadcast()
+    router.get("/events")(news.subscribe)
+
+    @router.get("/announce")
+    def announce(request: Request) -> str:
+        return str(news.send("told"))
+
+    @router.get("/health", lane="control")
+    def health(request: Request) -> str:
+        return "well"
+
+    @router.post("/hash", stream_body=True)
+    def hashed(request: Request) -> Response:
+        digest = hashlib.sha256()
+        while piece := request.stream.read1(READ_BYTES):
+            digest.update(piece)
+        return Response(digest.hexdigest().encode(), content_type=app.CONTENT_TYPE)
+
+    router.route("/slow")(handler)
+    router.get("/")(handler)
+    return router
+
+
 def timeouts(patient: bool) -> Timeouts:
     """The defaults, or long ones for the phases that a silent connection is in."""
     if not patient:
@@ -61,6 +90,8 @@ def handler_for(mode: str) -> Handler:
     """What the load is for."""
     if mode == "router":
         return routed()
+    if mode in ("embedded", "hash"):
+        return embedded()
     if mode == "files":
         return StaticFiles(files.folder())
     return WSGI(app.wsgi) if mode == "wsgi" else handler
