@@ -49,8 +49,6 @@ class BodyStream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._pieces:
-            if self.closed:
-                raise ValueError("the request has been answered; its content is gone")
             if self.decoder.done:
                 return 0
             if self.failed:
