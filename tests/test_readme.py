@@ -112,6 +112,49 @@ def test_command_line(line: str) -> None:
         assert program.address[0] == host
 
 
+TARGETS = [
+    command
+    for kind, text in blocks(README)
+    for command, _ in exchanges(text)
+    if kind == "console" and command.startswith("fastraw ")
+]
+
+
+@pytest.mark.parametrize("command", TARGETS)
+def test_target(command: str, tmp_path: Path) -> None:
+    """Each one serves, from a folder with what it names."""
+    (tmp_path / "public").mkdir()
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "web.py").write_text("def app(request):\n    return 'a shop'\n")
+    make_certificate(tmp_path)
+    arguments = shlex.split(command)[1:]
+    with Program(
+        *PYTHON, "-m", "fastraw", *arguments, "--port=0", folder=tmp_path, BROWSER="true"
+    ) as program:
+        scheme = "https" if "--tls-cert" in arguments else "http"
+        program.wait_for(rf"Serving on {scheme}://127\.0\.0\.1:\d+")
+        assert program.stop() == 0, program.output
+
+
+def test_targets_are_found() -> None:
+    assert len(TARGETS) >= 3
+
+
+def test_example_for_pytest(tmp_path: Path) -> None:
+    (text,) = (text for kind, text in blocks(README) if kind == "py")
+    (tmp_path / "test_it.py").write_text(text)
+    run = subprocess.run(
+        [*PYTHON, "-m", "pytest", "-q", "-p", "fastraw.pytest_plugin", str(tmp_path)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert "1 passed" in run.stdout, run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("line", [line for line in SHELL_LINES if line.startswith("make ")])
 def test_make_target_exists(line: str) -> None:
     target = line.split()[1]
