@@ -98,7 +98,7 @@ class Head:
         """The header fields; Host is the authority of an absolute-form target."""
         headers = self._headers
         if headers is None:
-            headers = self._headers = Headers.from_parsed(self._pairs)
+            headers = self._headers = _from_parsed(self._pairs)
         return headers
 
     @property
@@ -121,6 +121,7 @@ class Head:
 
 
 _new = Head.__new__
+_from_parsed = Headers.from_parsed
 
 
 def parse_head(
@@ -139,7 +140,7 @@ def parse_head(
     ParseError with the status to answer with, TypeError unless data is bytes or a bytearray,
     ValueError for a start outside of data.
     """
-    if not isinstance(data, (bytes, bytearray)):
+    if type(data) is not bytes and not isinstance(data, (bytes, bytearray)):
         raise TypeError("data must be bytes or a bytearray")
     if not 0 <= start <= len(data):
         raise ValueError("start must be an index into data")
@@ -228,11 +229,12 @@ def _replace_host(pairs: list[tuple[str, str]], authority: str) -> None:
 def _interpret(head: Head, by_name: dict[str, str]) -> None:
     """Set what Host, framing, Expect and Connection say, or raise the first fault of them."""
     minor_version = head.minor_version
+    unique = len(by_name) == len(head._pairs)
     host = by_name.get("host")
     if host is None:
         if minor_version:  # RFC 9112 section 3.2
             raise ParseError(*faults.HOST_MISSING)
-    elif len(by_name) < len(head._pairs) and len(_values(head, by_name, "host")) > 1:
+    elif not unique and len(_values(head, by_name, "host")) > 1:
         raise ParseError(*faults.HOST_REPEATED)
     elif not _plain_host(host) and host and not is_host(host):
         raise ParseError(*faults.HOST_INVALID)
@@ -257,7 +259,7 @@ def _interpret(head: Head, by_name: dict[str, str]) -> None:
 
     head.keep_alive = minor_version == 1
     head.upgrade = None
-    if by_name.get("connection") == "keep-alive" and len(by_name) == len(head._pairs):
+    if unique and by_name.get("connection") == "keep-alive":
         head.keep_alive = True
     elif "connection" in by_name:
         options = connection_options(_values(head, by_name, "connection"))
