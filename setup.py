@@ -24,7 +24,10 @@ extensions = [
     Extension(
         "fastraw._parse",
         ["fastraw/_parse.pyx"],
-        depends=["fastraw/_octets.h", "fastraw/_scan.h", "fastraw/_environ.pxi"],
+        depends=[
+            *("fastraw/_octets.h", "fastraw/_scan.h"),
+            *("fastraw/_environ.pxi", "fastraw/_message.pxi"),
+        ],
         **options,
     ),
     Extension("fastraw.apps.pep3333._wsgi", ["fastraw/apps/pep3333/_wsgi.pyx"], **options),

@@ -50,9 +50,15 @@ def put_fields(environ: dict[str, Any], fields: list[tuple[str, str]]) -> None:
 
 def path_and_query(target: str) -> tuple[str, str]:
     """The path of a target, percent-decoded to octets, and its query as it is."""
+    path, query = raw_path_and_query(target)
+    return unquote(path, "latin-1") if "%" in path else path, query
+
+
+def raw_path_and_query(target: str) -> tuple[str, str]:
+    """Both as received."""
     path, _, query = target.partition("?")
     if path[:1] not in ("/", "*"):
         # Absolute form (RFC 9112 section 3.2.2): scheme "://" authority [path].
         _, slash, rest = path.partition("://")[2].partition("/")
         path = slash + rest or "/"
-    return unquote(path, "latin-1") if "%" in path else path, query
+    return path, query

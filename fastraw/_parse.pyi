@@ -1,6 +1,6 @@
 # The extension, as its twin `_parse_py` has it; parse.py makes a type checker compare them.
 
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from .headers import Headers
 from .limits import Limits
@@ -33,6 +33,32 @@ class Head:
         self, template: dict[str, Any], client: tuple[str, int] | str
     ) -> dict[str, Any]: ...
 
+class RequestBase:
+    head: Head
+    _peer: Any
+    ordinary: bool
+    @property
+    def method(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
+class ResponseBase:
+    body: bytes
+    status: int
+    content_type: str | None
+    ordinary: bool
+
+_Class = TypeVar("_Class", bound=type)
+
+def quick(cls: _Class) -> _Class: ...
+def known_answer(
+    request: RequestBase,
+    response: ResponseBase,
+    heads: dict[tuple[int, str | None, int], bytes],
+    date: bytes,
+) -> bytes | None: ...
 def parse_head(
     data: bytes | bytearray, start: int = 0, seen: int = 0, limits: Limits = ...
 ) -> Head | None: ...

@@ -10,6 +10,7 @@ are looked at once, and what a Head keeps of a bytearray is a copy.
 """
 
 import sys
+from urllib.parse import unquote
 
 cimport cython
 from cpython.bytearray cimport PyByteArray_Check
@@ -21,12 +22,13 @@ from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from . import faults
-from ._environ_py import environ_of, path_and_query
+from ._environ_py import environ_of, path_and_query, raw_path_and_query
+from ._message_py import OCTETS
 from ._parse_py import DEFAULT
 from .errors import ParseError
 from .grammar import (
@@ -216,12 +218,7 @@ cdef class Head:
     @property
     def target(self):
         """The request target as received (RFC 9112 section 3.2)."""
-        with cython.critical_section(self):
-            if self.target_text is None:
-                self.target_text = text_of(
-                    self.start + len(self.method) + 1, self.target_length
-                )
-            return self.target_text
+        return self.text()
 
     @property
     def content_length(self):
@@ -243,6 +240,24 @@ cdef class Head:
 
     def __repr__(self):
         return f"<Head {self.method} {self.target} HTTP/1.{self.minor_version}>"
+
+    cdef str text(self):
+        """The target."""
+        with cython.critical_section(self):
+            if self.target_text is None:
+                self.target_text = text_of(
+                    self.start + len(self.method) + 1, self.target_length
+                )
+            return self.target_text
+
+    cdef bint has_plain_target(self):
+        """Whether the target is a path, and one that says it as it is."""
+        cdef octets target = self.start + len(self.method) + 1
+        return (
+            target[0] == c"/"
+            and memchr(target, c"?", self.target_length) == NULL
+            and memchr(target, c"%", self.target_length) == NULL
+        )
 
     cdef list pairs(self):
         cdef list pairs = PyList_New(self.count)
@@ -293,6 +308,7 @@ cdef class Head:
 
 
 include "_environ.pxi"
+include "_message.pxi"
 
 cdef object DEFAULT_LIMITS = DEFAULT
 

@@ -1,6 +1,7 @@
-"""The parser: the extension `_parse` where it was built, otherwise its twin in Python.
+"""The parser, and what requests and responses are built on: the extension `_parse` where it was
+built, otherwise its twins in Python.
 
-FASTRAW_PURE=1 in the environment forces the twin (0 and empty do not).
+FASTRAW_PURE=1 in the environment forces the twins (0 and empty do not).
 """
 
 from __future__ import annotations
@@ -12,20 +13,41 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ._parse_py import DEFAULT
 from .errors import ParseError
 
-__all__ = ["DEFAULT", "IMPLEMENTATION", "Head", "ParseError", "parse_head", "take_chunks"]
+__all__ = [
+    "DEFAULT",
+    "IMPLEMENTATION",
+    "Head",
+    "ParseError",
+    "RequestBase",
+    "ResponseBase",
+    "known_answer",
+    "parse_head",
+    "quick",
+    "take_chunks",
+]
 
 # A missing extension is looked for, not caught, so that a broken one shows its own error.
 IMPLEMENTATION: str
 if TYPE_CHECKING:
     from . import _parse, _parse_py
+    from ._message_py import RequestBase, ResponseBase, known_answer, quick
     from ._parse_py import Head, parse_head, take_chunks
     from .headers import Headers
     from .limits import Limits
 elif os.environ.get("FASTRAW_PURE", "") in ("", "0") and find_spec("fastraw._parse"):
-    from ._parse import Head, parse_head, take_chunks
+    from ._parse import (
+        Head,
+        RequestBase,
+        ResponseBase,
+        known_answer,
+        parse_head,
+        quick,
+        take_chunks,
+    )
 
     IMPLEMENTATION = "extension"
 else:
+    from ._message_py import RequestBase, ResponseBase, known_answer, quick
     from ._parse_py import Head, parse_head, take_chunks
 
     IMPLEMENTATION = "python"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
-from urllib.parse import unquote
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
+from ._environ_py import raw_path_and_query
 from .cookies import parse_cookies
 from .errors import HTTPError
 from .fields import parse_parameters
@@ -15,10 +15,8 @@ from .headers import HeaderFields, Headers
 from .jsoncontent import parse_json
 from .multipart import parse_multipart
 from .parameters import Parameters, parse_query
+from .parse import Head, RequestBase, quick
 from .spool import Spool
-
-if TYPE_CHECKING:
-    from .parse import Head
 
 
 class Peer(Protocol):
@@ -57,15 +55,16 @@ class Upgraded(NamedTuple):
         self.socket.close()
 
 
-class Request:
+@quick
+class Request(RequestBase):
     """One request, complete when a handler sees it (unless the handler streams its body).
 
     Nothing is decoded before it is asked for, and nothing twice.
     """
 
+    _peer: Peer
     # No __slots__: what is computed lazily is kept in the instance's dictionary, and what most
     # handlers never touch (state, path_params) costs nothing as a class attribute until then.
-    head: Head
     path_params: Mapping[str, Any] = {}
     """What a router took out of the path, percent-decoded: str, int or UUID by its pattern."""
     mount_path: str = ""
@@ -84,8 +83,6 @@ class Request:
     """When the answer should be there, on the monotonic clock; `deadline` says what is left."""
     matched: dict[int, Any] | None = None
     """For routers: what each of them has found for this request."""
-    ordinary = False
-    """For the server: neither this request nor the way it is served asks for special care."""
     began = 0.0
     """For the access log: when the head was complete, on the monotonic clock."""
     answered = (0, 0)
@@ -94,6 +91,7 @@ class Request:
     def __init__(self, head: Head, peer: Peer) -> None:
         self.head = head
         self._peer = peer
+        self.ordinary = head.ordinary
 
     def use_content(
         self, content: bytes | Spool | BinaryIO, trailers: Headers | None = None
@@ -101,16 +99,6 @@ class Request:
         """Set what `body` and `stream` give; for the server."""
         self._content = content
         self.trailers = trailers
-
-    @property
-    def method(self) -> str:
-        """The method, in the case received; methods are case-sensitive (RFC 9110 section 9)."""
-        return self.head.method
-
-    @property
-    def target(self) -> str:
-        """The request target as received (RFC 9112 section 3.2)."""
-        return self.head.target
 
     @property
     def version(self) -> str:
@@ -125,15 +113,7 @@ class Request:
     @property
     def raw_path(self) -> str:
         """The path of the target as received, percent-encoding and all; `*` for `OPTIONS *`."""
-        return self._split()[0]
-
-    @property
-    def path(self) -> str:
-        """The path, percent-decoded as UTF-8; octets that are not UTF-8 become U+FFFD."""
-        target = self.head.target
-        if "?" in target or "%" in target or target[0] != "/":
-            return unquote(self.raw_path)
-        return target
+        return raw_path_and_query(self.head.target)[0]
 
     @property
     def subpath(self) -> str:
@@ -143,15 +123,7 @@ class Request:
     @property
     def query_string(self) -> str:
         """What follows the first `?` of the target, as received; empty without one."""
-        return self._split()[1]
-
-    def _split(self) -> tuple[str, str]:
-        path, _, query = self.head.target.partition("?")
-        if path[:1] not in ("/", "*"):
-            # Absolute form (RFC 9112 section 3.2.2): scheme "://" authority [path].
-            _, slash, rest = path.partition("://")[2].partition("/")
-            path = slash + rest or "/"
-        return path, query
+        return raw_path_and_query(self.head.target)[1]
 
     @property
     def query(self) -> Parameters:

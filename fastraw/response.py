@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ._message_py import OCTETS
 from .cookies import CookieScope, SameSite, format_cookie
 from .errors import HTTPError, ParseError
 from .file import FileContent, FileSlice, media_type_of, open_regular
 from .headers import HeaderFields, Headers
+from .parse import ResponseBase, quick
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
-OCTETS = "application/octet-stream"
 
 Piece = bytes | FileSlice
 
@@ -53,7 +54,8 @@ class Source(Protocol):
         """The last call: the client has everything, or is gone."""
 
 
-class Response:
+@quick
+class Response(ResponseBase):
     """One answer: status, header fields, and content that is either bytes or an iterable.
 
     Args:
@@ -290,6 +292,8 @@ class Response:
         give one object again and again. Iterable and source stay the ones they are."""
         twin = Response.__new__(Response)
         twin.__dict__.update(self.__dict__)
+        twin.body, twin.status, twin.content_type = self.body, self.status, self.content_type
+        twin.ordinary = self.ordinary
         if self._headers is not None:
             twin._headers = self._headers.copy()
         return twin

@@ -22,8 +22,9 @@ PACKAGE = Path(fastraw.__file__).parent
 # `engine` and `apps` from each other.
 FLOORS = (
     *("errors", "limits", "faults", "headers", "fields", "dates", "file", "_environ_py", "grammar"),
-    *("_parse_py", "_parse", "parse", "spool", "cookies", "jsoncontent", "parameters", "forms"),
-    *("multipart", "request", "response", "route", "body", "encode", "engine", "server", "apps"),
+    *("_parse_py", "_message_py", "_parse", "parse", "spool", "cookies", "jsoncontent"),
+    *("parameters", "forms", "multipart", "request", "response", "route", "body", "encode"),
+    *("engine", "server", "apps"),
     *("", "testing", "pytest_plugin", "command", "__main__"),
 )
 MESSAGES = FLOORS[: FLOORS.index("engine")]

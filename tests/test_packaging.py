@@ -126,6 +126,7 @@ def test_sdist_has_all_that_builds_tests_and_explains(dist: Path) -> None:
         *(
             "fastraw/_parse.pyx",
             "fastraw/_environ.pxi",
+            "fastraw/_message.pxi",
             "fastraw/_scan.h",
             "fastraw/apps/pep3333/_wsgi.pyx",
         ),

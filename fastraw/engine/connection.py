@@ -16,6 +16,7 @@ from typing import Any
 from ..encode import closes, encode, encode_error, encode_ordinary, encode_switch, heads
 from ..errors import ClientDisconnected, HTTPError, ParseError
 from ..headers import HeaderFields, Headers
+from ..parse import known_answer
 from ..request import Request
 from ..response import Response, as_response
 from .bodystream import BodyStream
@@ -59,20 +60,16 @@ class Connection(Outflow):
                     self._leave_to_handler(request)
                     return
                 response = as_response(response)
-            if not (request.ordinary and service.ordinary):
-                self._answer(request, response)
-                return
             date = service.deadlines.date_and_end
-            body = response.body
-            head = heads.get((response.status, response.content_type, len(body)))
-            if response.ordinary and head is not None:
-                out = head + date + body
-            else:
-                encoded = encode_ordinary(response, date)
-                if encoded is None:
+            out = known_answer(request, response, heads, date) if service.ordinary else None
+            after = None
+            if out is None:
+                if request.ordinary and service.ordinary:
+                    out = encode_ordinary(response, date)
+                if out is None:
                     self._answer(request, response)
                     return
-                out = encoded
+                after = None if response.ordinary else response.after
         except BaseException as error:
             self.answer_failure(request, error)
             return
@@ -89,8 +86,8 @@ class Connection(Outflow):
             self.lock.release()
             if self.stirred:
                 self.look_again()
-        if not response.ordinary and response.after is not None:
-            response.after()
+        if after is not None:
+            after()
 
     def _answer(self, request: Request, response: Response) -> None:
         """Any response to any request. Raises what is wrong with the response."""

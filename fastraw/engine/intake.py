@@ -113,12 +113,13 @@ class Intake(Channel):
         except ParseError as error:
             self._refuse_head(error, data, 0)
             return None
-        if head is not None and head.ordinary and service.ordinary and head.size == len(data):
-            self.buffer = None
-            request = Request(head, self)
-            request.ordinary = True
+        if head is None or head.size != len(data):
+            return self._take_head(head, data, 0)
+        self.buffer = None
+        request = Request(head, self)
+        if service.ordinary and request.ordinary:
             return request
-        return self._take_head(head, data, 0)
+        return self._begin(request)
 
     def resume(self) -> Request | None:
         """Take up what was left: octets behind a request, a stream, or a socket to look at."""
@@ -144,11 +145,10 @@ class Intake(Channel):
 
     def _take_head(self, head: Head | None, data: bytes | bytearray, start: int) -> Request | None:
         """The request of a head, once that is complete and its content is there."""
-        service = self.service
         if head is None:
             if type(data) is bytes:
                 self.buffer = bytearray(memoryview(data)[start:])
-                self.deadline = service.deadlines.head
+                self.deadline = self.service.deadlines.head
             self._read_on()
             return None
         end = start + head.size
@@ -159,9 +159,11 @@ class Intake(Channel):
             self.position = end
             self.more = True
         request = Request(head, self)
-        if head.ordinary and service.ordinary:
-            request.ordinary = True
-            return request
+        return request if request.ordinary and self.service.ordinary else self._begin(request)
+
+    def _begin(self, request: Request) -> Request | None:
+        """Go on with what asks for special care, behind its head."""
+        head = request.head
         request.began = monotonic()
         if head.method == "CONNECT":
             self.request = request

@@ -1,0 +1,163 @@
+"""What requests and responses are built on, in both implementations; and that the short way to
+make one comes to what `__init__` does."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import pickle
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from fastraw import Request, Response, parse_head
+from tests.parsers import PURE, implementation
+
+MODULES = ("_message_py",) if PURE else ("_message_py", "_parse")
+each_twin = pytest.mark.parametrize("name", MODULES)
+OCTETS = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
+HEADS = {(200, "a/b", 3): b"head\r\n"}
+MISSING = object()
+
+
+# Neither has a short way, which a subclass does not inherit.
+class LongRequest(Request):
+    pass
+
+
+class LongResponse(Response):
+    pass
+
+
+def outcome(make: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> object:
+    try:
+        made = make(*arguments, **named)
+    except Exception as error:
+        return type(error), str(error)
+    if isinstance(made, Request):
+        return made.head, made._peer, made.ordinary, vars(made)
+    headers = made._headers and made._headers.items()
+    return made.body, made.status, made.content_type, made.ordinary, headers
+
+
+BODIES = (MISSING, b"", b"abc", "abc", bytearray(b"abc"), 5)
+STATUSES = (MISSING, 200, 404, 99, 600, True, None, 404.0, 1 << 80)
+HEADERS = (MISSING, None, [("A", "b")], [("A", "\n")])
+MEDIA_TYPES = (MISSING, None, "a/b")
+
+
+@pytest.mark.parametrize("places", range(5))
+def test_a_response_is_what_init_makes_it(places: int) -> None:
+    names = ("body", "status", "headers", "content_type")
+    for values in itertools.product(BODIES, STATUSES, HEADERS, MEDIA_TYPES):
+        if MISSING in values[:places]:
+            continue
+        named = {
+            name: value
+            for name, value in zip(names[places:], values[places:], strict=True)
+            if value is not MISSING
+        }
+        found = outcome(Response, values[:places], named)
+        assert found == outcome(LongResponse, values[:places], named)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((b"", 200, None, None, 5), {}),
+        ((b"",), {"body": b""}),
+        ((b"", 200), {"status": 404}),
+        ((b"",), {"unknown": 5}),
+        ((b"",), {"".join(("content", "_type")): "a/b"}),
+    ],
+)
+def test_arguments_that_few_give(arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    assert outcome(Response, arguments, named) == outcome(LongResponse, arguments, named)
+
+
+def test_a_request_is_what_init_makes_it() -> None:
+    heads = [
+        parse_head(b"%b / HTTP/1.1\r\nHost: a\r\n\r\n" % method) for method in (b"GET", b"HEAD")
+    ]
+    for arguments in ((), (heads[0],), *((head, "peer") for head in heads), (None, 1), (1, 2, 3)):
+        assert outcome(Request, arguments, {}) == outcome(LongRequest, arguments, {})
+    assert outcome(Request, (), {"head": heads[0], "peer": 5}) == outcome(
+        LongRequest, (heads[0],), {"peer": 5}
+    )
+
+
+def test_a_subclass_has_its_own_init() -> None:
+    class Teapot(Response):
+        def __init__(self, body: bytes) -> None:
+            super().__init__(body, 418)
+            self.full = True
+
+    response = Teapot(b"tea")
+    assert (response.body, response.status, response.full) == (b"tea", 418, True)
+
+
+def test_copies_and_pickles() -> None:
+    response = Response(b"x", 404, content_type="a/b")
+    response.headers["A"] = "b"
+    response.mark = 5  # type: ignore[attr-defined]
+    for twin in (copy.copy(response), pickle.loads(pickle.dumps(response)), response.copy()):
+        assert (twin.body, twin.status, twin.content_type) == (b"x", 404, "a/b")
+        assert (twin.headers["a"], twin.mark, twin.ordinary) == ("b", 5, False)
+    request = Request(parse_head(OCTETS % b"/a"), "peer")  # type: ignore[arg-type]
+    request.mount_path = "/a"
+    twin = copy.copy(request)
+    assert (twin.path, twin._peer, twin.ordinary) == ("/a", "peer", True)
+    assert twin.mount_path == "/a"
+
+
+def request_of(module: ModuleType, target: bytes) -> Any:
+    class Base(module.RequestBase):  # type: ignore[name-defined]
+        pass
+
+    request = Base()
+    request.head = parse_head(OCTETS % target)
+    request.ordinary = True
+    return request
+
+
+@each_twin
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"/", "/"),
+        (b"/a/b", "/a/b"),
+        (b"/a?b", "/a"),
+        (b"/%C3%A4?%41", "/\xe4"),
+        (b"/%ff", "/\ufffd"),
+        (b"http://a", "/"),
+        (b"http://a/b%20c?d", "/b c"),
+    ],
+)
+def test_request_base(name: str, target: bytes, path: str) -> None:
+    request = request_of(implementation(name), target)
+    assert (request.method, request.target, request.path) == ("GET", target.decode(), path)
+
+
+@each_twin
+def test_known_answer(name: str) -> None:
+    module = implementation(name)
+    request = request_of(module, b"/")
+
+    def answer(body: object = b"abc", status: int = 200, content_type: str = "a/b") -> Any:
+        class Base(module.ResponseBase):  # type: ignore[name-defined]
+            pass
+
+        response = Base()
+        response.body, response.status, response.content_type = body, status, content_type
+        response.ordinary = ordinary
+        return module.known_answer(request, response, HEADS, b"date\r\n\r\n")
+
+    ordinary = True
+    assert answer() == b"head\r\ndate\r\n\r\nabc"
+    assert answer(b"abcd") is answer(status=404) is answer(content_type="a/c") is None
+    ordinary = False
+    assert answer() is None
+    request.ordinary, ordinary = False, True
+    assert answer() is None
