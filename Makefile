@@ -19,7 +19,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --prefer-binary
 ENVIRONMENT := $(VENV)/.made-with$(subst /,-,$(PYTHON))
 EXTENSION := $(VENV)/.extension-$(or $(FASTRAW_BUILD_EXTENSION),auto)
 
-.PHONY: help serve test bench bench-smoke lint format fuzz dist clean
+.PHONY: help serve test docs bench bench-smoke lint format fuzz dist clean
 .DELETE_ON_ERROR:
 
 help:
@@ -55,6 +55,9 @@ lint: $(EXTENSION) $(VENV)/.extra-dev $(VENV)/.extra-$(TEST_EXTRA)
 format: $(VENV)/.extra-dev
 	$(RUN) -m ruff check --fix
 	$(RUN) -m ruff format
+
+docs: $(EXTENSION) $(VENV)/.extra-docs
+	$(RUN) -m sphinx -W --keep-going -q -b html docs build/docs
 
 fuzz: $(EXTENSION) $(VENV)/.extra-test
 	PYTHON=$(RUN) tests/fuzz/run $(ARGS)

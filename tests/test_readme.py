@@ -49,6 +49,14 @@ def make_certificate(folder: Path) -> None:
 
 
 PROGRAMS = [block for block in blocks(README) if block[0] == "python"]
+# docs/from_scratch.md shows programs that are files, and run as such in test_examples.py.
+SHORT_PROGRAMS = [
+    pytest.param(text, id=f"{page.stem}-{number}")
+    for page, prose in PROSE.items()
+    if page.name not in ("README.md", "from_scratch.md")
+    for number, (kind, text) in enumerate(blocks(prose))
+    if kind == "python"
+]
 SHELL_LINES = [
     line for kind, block in blocks(README) if kind == "sh" for line in block.splitlines()
 ]
@@ -88,6 +96,16 @@ def test_program(block: Block, tmp_path: Path) -> None:
             assert run.stdout.strip() == output
         if os.name == "posix":
             assert program.stop() == 0, program.output
+
+
+@pytest.mark.parametrize("text", SHORT_PROGRAMS)
+def test_program_of_the_docs(text: str, tmp_path: Path) -> None:
+    """It ends well, and says something."""
+    path = tmp_path / "program.py"
+    path.write_text(text, encoding="utf-8")
+    with Program(*PYTHON, path) as program:
+        assert program.wait() == 0, program.output
+        assert program.output.strip()
 
 
 @pytest.mark.parametrize(

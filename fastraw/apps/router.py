@@ -37,7 +37,7 @@ Middleware = Callable[[Handler], Handler]
 
 
 class Router:
-    """A handler that calls others by path and method.
+    """A handler that calls others by path and method::
 
         router = Router()
 

@@ -71,7 +71,7 @@ def proxy_headers(
             whoever connects by a Unix socket. Nobody else is believed.
         field: what they send: X-Forwarded-For, -Proto and -Host, or Forwarded. The other is never
             looked at, since a proxy hands on what a client has put there. Let the proxy set all
-            three of X-Forwarded-*, for the same reason.
+            three of the first kind, for the same reason.
 
     The client's port is 0 where it is not told. Raises ValueError for an entry of `trusted` that
     is no network, or another `field`.
