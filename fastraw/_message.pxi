@@ -9,6 +9,7 @@ cdef extern from "Python.h":
         object (*tp_new)(PyTypeObject*, tuple, PyObject*)
     called_type PyType_Type
     Py_ssize_t PyVectorcall_NARGS(size_t count)
+    object PyObject_Vectorcall(object called, PyObject** given, size_t count, PyObject* names)
     PyObject* PyTuple_GET_ITEM(object items, Py_ssize_t place)
     bint PyBytes_CheckExact(object value)
     bint PyLong_CheckExact(object value)
@@ -187,6 +188,16 @@ def quick(cls):
     else:
         (<called_type*>cls).tp_vectorcall = <vectorcall>new_response
     return cls
+
+
+def parse_request(cls, data, Py_ssize_t seen, limits, peer):
+    """`parse_head`, and `cls(head, peer)` where the data is an ordinary head and nothing more."""
+    cdef PyObject* given[2]
+    cdef object found = head_of(data, 0, seen, limits)
+    if found is None or not (<Head>found).ordinary or (<Head>found).size != len(data):
+        return found
+    given[0], given[1] = <PyObject*>found, <PyObject*>peer
+    return PyObject_Vectorcall(cls, given, 2, NULL)
 
 
 def known_answer(RequestBase request, ResponseBase response, dict heads, bytes date):

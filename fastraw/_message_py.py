@@ -6,18 +6,20 @@ on either, and have everything else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from ._environ_py import raw_path_and_query
-
-if TYPE_CHECKING:
-    from ._parse_py import Head
+from ._parse_py import Head, parse_head
+from .limits import Limits
 
 OCTETS = "application/octet-stream"
 
 HeadKey = tuple[int, str | None, int]
 _Class = TypeVar("_Class", bound=type)
+_Peer = TypeVar("_Peer")
+_Request = TypeVar("_Request")
 
 
 class RequestBase:
@@ -62,6 +64,20 @@ def quick(cls: _Class) -> _Class:
     Not for a subclass, which may have its own.
     """
     return cls
+
+
+def parse_request(
+    cls: Callable[[Head, _Peer], _Request],
+    data: bytes | bytearray,
+    seen: int,
+    limits: Limits,
+    peer: _Peer,
+) -> _Request | Head | None:
+    """`parse_head`, and `cls(head, peer)` where the data is an ordinary head and nothing more."""
+    head = parse_head(data, 0, seen, limits)
+    if head is not None and head.ordinary and head.size == len(data):
+        return cls(head, peer)
+    return head
 
 
 def known_answer(

@@ -1,5 +1,6 @@
 # The extension, as its twin `_parse_py` has it; parse.py makes a type checker compare them.
 
+from collections.abc import Callable
 from typing import Any, TypeVar, final
 
 from .headers import Headers
@@ -51,8 +52,17 @@ class ResponseBase:
     ordinary: bool
 
 _Class = TypeVar("_Class", bound=type)
+_Peer = TypeVar("_Peer")
+_Request = TypeVar("_Request")
 
 def quick(cls: _Class) -> _Class: ...
+def parse_request(
+    cls: Callable[[Head, _Peer], _Request],
+    data: bytes | bytearray,
+    seen: int,
+    limits: Limits,
+    peer: _Peer,
+) -> _Request | Head | None: ...
 def known_answer(
     request: RequestBase,
     response: ResponseBase,

@@ -485,6 +485,10 @@ def parse_head(data, Py_ssize_t start=0, Py_ssize_t seen=0, limits=DEFAULT):
     ParseError with the status to answer with, TypeError unless data is bytes or a bytearray,
     ValueError for a start outside of data.
     """
+    return head_of(data, start, seen, limits)
+
+
+cdef object head_of(object data, Py_ssize_t start, Py_ssize_t seen, object limits):
     cdef Py_buffer view
     cdef octets octets_of
     cdef Py_ssize_t length

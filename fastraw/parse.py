@@ -22,6 +22,7 @@ __all__ = [
     "ResponseBase",
     "known_answer",
     "parse_head",
+    "parse_request",
     "quick",
     "take_chunks",
 ]
@@ -30,7 +31,7 @@ __all__ = [
 IMPLEMENTATION: str
 if TYPE_CHECKING:
     from . import _parse, _parse_py
-    from ._message_py import RequestBase, ResponseBase, known_answer, quick
+    from ._message_py import RequestBase, ResponseBase, known_answer, parse_request, quick
     from ._parse_py import Head, parse_head, take_chunks
     from .headers import Headers
     from .limits import Limits
@@ -41,13 +42,14 @@ elif os.environ.get("FASTRAW_PURE", "") in ("", "0") and find_spec("fastraw._par
         ResponseBase,
         known_answer,
         parse_head,
+        parse_request,
         quick,
         take_chunks,
     )
 
     IMPLEMENTATION = "extension"
 else:
-    from ._message_py import RequestBase, ResponseBase, known_answer, quick
+    from ._message_py import RequestBase, ResponseBase, known_answer, parse_request, quick
     from ._parse_py import Head, parse_head, take_chunks
 
     IMPLEMENTATION = "python"

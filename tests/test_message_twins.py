@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fastraw import Request, Response, parse_head
+from fastraw import Limits, ParseError, Request, Response, parse_head
 from tests.parsers import PURE, implementation
 
 MODULES = ("_message_py",) if PURE else ("_message_py", "_parse")
@@ -138,6 +138,26 @@ def request_of(module: ModuleType, target: bytes) -> Any:
 def test_request_base(name: str, target: bytes, path: str) -> None:
     request = request_of(implementation(name), target)
     assert (request.method, request.target, request.path) == ("GET", target.decode(), path)
+
+
+@each_twin
+def test_parse_request(name: str) -> None:
+    """The twin's own Head is made where it stands for the parser, too."""
+    module, limits = implementation(name), Limits()
+    ordinary = OCTETS % b"/a"
+    for data in (ordinary, bytearray(ordinary)):
+        made = module.parse_request(Request, data, 0, limits, "peer")
+        assert (type(made), made.path, made._peer, made.ordinary) == (Request, "/a", "peer", True)
+        longer = module.parse_request(LongRequest, data, 0, limits, "peer")
+        assert (type(longer), longer.path, longer.ordinary) == (LongRequest, "/a", True)
+    for data in (ordinary + b"G", ordinary.replace(b"GET", b"HEAD"), b"\r\n" + ordinary + b"\r"):
+        head = module.parse_request(Request, data, 0, limits, "peer")
+        assert (not isinstance(head, Request), head.target) == (True, "/a")
+    assert module.parse_request(Request, ordinary[:-1], len(ordinary) - 3, limits, "peer") is None
+    with pytest.raises(ParseError):
+        module.parse_request(Request, b"\0", 0, limits, "peer")
+    with pytest.raises(TypeError, match="bytes or a bytearray"):
+        module.parse_request(Request, "text", 0, limits, "peer")
 
 
 @each_twin

@@ -18,7 +18,7 @@ from ..body import ChunkedDecoder, LengthDecoder
 from ..encode import CONTINUE
 from ..errors import ClientDisconnected, HTTPError, ParseError
 from ..headers import HeaderFields
-from ..parse import Head, parse_head
+from ..parse import Head, parse_head, parse_request
 from ..request import Request
 from ..response import Response
 from ..spool import Spool
@@ -109,17 +109,14 @@ class Intake(Channel):
             data = buffer
         service = self.service
         try:
-            head = parse_head(data, 0, seen, service.head_limits)
+            found = parse_request(Request, data, seen, service.head_limits, self)
         except ParseError as error:
             self._refuse_head(error, data, 0)
             return None
-        if head is None or head.size != len(data):
-            return self._take_head(head, data, 0)
+        if not isinstance(found, Request):
+            return self._take_head(found, data, 0)
         self.buffer = None
-        request = Request(head, self)
-        if service.ordinary and request.ordinary:
-            return request
-        return self._begin(request)
+        return found if service.ordinary else self._begin(found)
 
     def resume(self) -> Request | None:
         """Take up what was left: octets behind a request, a stream, or a socket to look at."""

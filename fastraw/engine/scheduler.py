@@ -8,7 +8,7 @@ Invariants, each kept at the place named:
 
 1. A permit is the right to poll and to run what is ready. One thread at a time has it. (`_give`)
 2. While a holder runs a job inline, the permit lies in `Worker.lent`. Whoever pops it from there
-   owns it: the holder when the job ends, or the watchdog. list.pop is atomic, so exactly one of
+   owns it: the holder when the job ends, or the watchdog. deque.pop is atomic, so exactly one of
    them gets it; the other gives way. (`_hold`, `_retake`)
 3. A holder runs a job inline only while another worker is idle to take the permit over, or when
    the job has the control lane. A job that turns out slow loses the lane. (`_hold`, `_retake`)
@@ -98,7 +98,8 @@ class Worker:
 
     def __init__(self) -> None:
         self.job: Job | None = None
-        self.lent: list[Permit] = []
+        # Not a list, which would ask for memory and give it back with every job.
+        self.lent: deque[Permit] = deque()
         self.permit: Permit | None = None
         self.wake = threading.Lock()
         self.wake.acquire()
