@@ -333,3 +333,21 @@ def test_too_many_connections_are_told_so() -> None:
         with connect(server) as fourth:
             fourth.send(NEXT)
             assert fourth.response().status == 200
+
+
+def test_octets_behind_a_close_that_come_while_the_handler_runs() -> None:
+    """They are discarded: closing over them would send a reset, which can overtake the answer."""
+    entered, sent = threading.Event(), threading.Event()
+
+    def handler(request: Request) -> bytes:
+        entered.set()
+        assert sent.wait(20)
+        return b"x" * 100_000
+
+    with FastServer(handler, port=0) as server, RawClient(server.address) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert entered.wait(20)
+        client.send(b"nobody asked for this")
+        sent.set()
+        assert len(client.response().body) == 100_000
+        client.expect_end()

@@ -107,11 +107,9 @@ class Outflow(Intake):
         if service.logging or self.request is not None:
             self.finish_request(request)
         if not keep:
-            # Who asked for the close has nothing more to say; others may be sending already.
-            if request.head.keep_alive or self.more:
-                self.close_gently()
-            else:
-                self.close()
+            # Gently even when the client asked for it: what it sends all the same would bring a
+            # reset, which can overtake the answer.
+            self.close_gently()
             return
         self.deadline = service.deadlines.idle
         if self.body_stream is not None and not self._leave_stream(self.body_stream):
