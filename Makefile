@@ -43,6 +43,7 @@ bench: $(EXTENSION) $(VENV)/.extra-bench
 
 # Each load once, for a moment: does it still run?
 bench-smoke: $(EXTENSION) $(VENV)/.extra-bench
+	$(RUN) -m pytest -q --benchmark-disable bench/test_parse.py
 	$(RUN) bench/server.py --smoke
 
 # Types are checked in the examples, too, against what the tests run them with.
