@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
-from queue import Empty, SimpleQueue
 from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from urllib.parse import quote
 
 from .engine.clients import Address
 from .engine.connection import Connect, Connection, adopt
+from .engine.ending import Ending
 from .engine.listener import Listener, address_of, listen
 from .engine.poller import default_poller
 from .engine.scheduler import Scheduler
@@ -135,9 +135,7 @@ class FastServer:
         # Start and stop exclude each other; `_running` is None between them.
         self._lock = threading.Lock()
         self._running: _Running | None = None
-        # A queue for each serve_forever(): unlike an Event, it may be used by a signal handler
-        # that interrupts whoever is using it.
-        self._waiting: list[SimpleQueue[None]] = []
+        self._waiting: list[Ending] = []  # one for each serve_forever()
 
     def start(self) -> None:
         """Bind, listen, start the threads, and return.
@@ -184,8 +182,8 @@ class FastServer:
                 return running.stop(timeout, inside)
             finally:
                 self._running = None
-                for ended in list(self._waiting):
-                    ended.put(None)
+                for ending in list(self._waiting):
+                    ending.bring()
         finally:
             self._lock.release()
 
@@ -197,8 +195,6 @@ class FastServer:
         """
         if self._running is None:
             self.start()
-        ended: SimpleQueue[None] = SimpleQueue()
-        self._waiting.append(ended)
         previous: dict[int, Any] = {}
 
         def restore() -> None:
@@ -208,23 +204,22 @@ class FastServer:
 
         def ask(number: int, frame: object) -> None:
             restore()
-            ended.put(None)
+            ending.come = True
 
-        try:
-            if threading.current_thread() is threading.main_thread():
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    previous[number] = signal.signal(number, ask)
-            while self._running is not None and ended.empty():
-                try:
-                    # Windows cannot interrupt a wait without end.
-                    ended.get(timeout=None if os.name == "posix" else 0.5)
-                    break
-                except Empty:
-                    continue
-        finally:
-            self._waiting.remove(ended)
-            self.stop()
-            restore()
+        with Ending() as ending:
+            self._waiting.append(ending)
+            try:
+                if threading.current_thread() is threading.main_thread():
+                    ending.heed_signals()
+                    for number in (signal.SIGINT, signal.SIGTERM):
+                        previous[number] = signal.signal(number, ask)
+                # From here on `stop` knows of us; it may have come before.
+                if self._running is not None:
+                    ending.wait()
+            finally:
+                self._waiting.remove(ending)
+                self.stop()
+                restore()
 
     def __enter__(self) -> FastServer:
         self.start()

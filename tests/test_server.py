@@ -595,6 +595,22 @@ def test_serve_forever_ends_by_a_signal_and_gives_signals_back(number: int) -> N
     assert server.stats() == Stats(0, 0, 0, 0)
 
 
+def test_a_signal_that_does_not_interrupt_the_wait_ends_it() -> None:
+    """As one that comes just before the wait begins: here another thread gets it."""
+    server = FastServer(hello, port=0)
+    before = signal.getsignal(signal.SIGTERM)
+
+    def interrupt() -> None:
+        assert eventually(lambda: signal.getsignal(signal.SIGTERM) is not before)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    interrupted = in_background(interrupt)
+    server.serve_forever()
+    interrupted()
+    assert server.stats() == Stats(0, 0, 0, 0)
+    assert signal.set_wakeup_fd(-1) == -1
+
+
 SIGNAL_AT_EACH_LINE = """
 import signal, sys, threading
 from fastraw import FastServer
@@ -609,7 +625,7 @@ for wanted in range(1, 200):
     sent = False
 
     def line(frame, event, argument):
-        # At each line of serve_forever, and of what the standard library does for it, in turn.
+        # At each line of serve_forever, and of what it waits with, in turn.
         global lines, sent
         if event == "line" and server._waiting:
             lines += 1
@@ -620,7 +636,7 @@ for wanted in range(1, 200):
 
     def call(frame, event, argument):
         name = frame.f_code.co_filename
-        return line if name == ours or name.endswith(("threading.py", "queue.py")) else None
+        return line if name == ours or name.endswith(("threading.py", "ending.py")) else None
 
     later = threading.Timer(0.05, server.stop)
     later.start()
