@@ -28,7 +28,7 @@ class RequestBase:
     head: Head
     _peer: Any
     ordinary: bool
-    """For the server: whether the head is ordinary, and nothing has happened since."""
+    """For the server: neither this request nor the way it is served asks for special care."""
 
     @property
     def method(self) -> str:

@@ -161,6 +161,7 @@ class Intake(Channel):
     def _begin(self, request: Request) -> Request | None:
         """Go on with what asks for special care, behind its head."""
         head = request.head
+        request.ordinary = False
         request.began = monotonic()
         if head.method == "CONNECT":
             self.request = request

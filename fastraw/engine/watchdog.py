@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-TICK_SECONDS = 0.001
-# The first sighting may come right after the call began, so three of them are two to three ticks.
-SIGHTINGS = 3
+# Each look costs a busy server some 50 us: the GIL changes hands, and often not at once.
+TICK_SECONDS = 0.0015
+# The first sighting may come right after the call began, so two of them are one to two ticks.
+SIGHTINGS = 2
 # Looks in a row that found no call running before the watchdog goes to sleep.
 QUIET_TICKS = 32
 
