@@ -1,0 +1,499 @@
+"""The steps between which another thread may come, each forced: engine/scheduler.py and task.py.
+
+No thread runs here. What the other one would do is done at the very step where it hurts most:
+inside the lock's acquire or release, or where a flag is set or read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fastraw import FastServer
+from fastraw.engine import scheduler as scheduler_module
+from fastraw.engine.poller import READABLE
+from fastraw.engine.scheduler import Permit, Scheduler, Worker
+from fastraw.engine.task import Task
+from tests.raw_client import RawClient
+
+Step = Callable[[], object]
+
+
+def nothing() -> None: ...
+
+
+class Script:
+    """A poller that gives one batch of events for each poll, and then stops the scheduler; and
+    the housekeeping, which has a step of its own."""
+
+    needs_rearm = False
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[int, int]]] = []
+        self.timeouts: list[float | None] = []
+        self.at_tick: Step = nothing
+        self.scheduler: Scheduler
+
+    def poll(self, timeout: float | None = None, maxevents: int = 0) -> list[tuple[int, int]]:
+        self.timeouts.append(timeout)
+        if not self.batches:
+            self.scheduler.stopping = True
+            return []
+        return self.batches.pop(0)
+
+    def tick(self, now: float) -> None:
+        self.at_tick()
+
+    def timeout(self, now: float) -> float | None:
+        return None
+
+    def add(self, fd: int) -> None: ...
+    def remove(self, fd: int) -> None: ...
+    def rearm(self, fd: int, mask: int) -> None: ...
+    def wake(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Script:
+    monkeypatch.setattr(scheduler_module, "permit_count", lambda: 1)
+    script = Script()
+    script.scheduler = Scheduler(
+        script,
+        {},
+        route=lambda job: "route",
+        control=lambda job: False,
+        housekeeping=script,
+        workers=1,
+        queue_seconds=None,
+    )
+    return script
+
+
+class Noted(Task):
+    """A task that notes what is asked of it. `job` is what it has to run, if anything."""
+
+    def __init__(self, scheduler: Scheduler, fd: int = 5, job: Any = None) -> None:
+        super().__init__(fd, scheduler)
+        self.noted: list[str] = []
+        self.job = job
+
+    def ready(self, mask: int) -> Any:
+        self.noted.append("ready")
+        return self.job
+
+    def resume(self) -> Any:
+        self.noted.append("resumed")
+        return self.job
+
+    def run(self, job: Any) -> None:
+        self.noted.append("run")
+
+    def overload(self, job: Any) -> None:
+        self.noted.append("refused")
+
+    def close(self) -> None:
+        self.noted.append("closed")
+
+
+class Lock:
+    """A lock with a step before each release, and after each attempt that fails."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.takes = 0
+        self.failures = 0
+        self.before_release: Step = nothing
+        self.after_failure: Callable[[int], object] = lambda failures: None
+
+    def acquire(self, blocking: bool = True) -> bool:
+        if self._lock.acquire(blocking=False):
+            self.takes += 1
+            return True
+        assert not blocking, "nobody could release it"
+        self.failures += 1
+        self.after_failure(self.failures)
+        return False
+
+    def release(self) -> None:
+        self.before_release()
+        self._lock.release()
+
+    def locked(self) -> bool:
+        return self._lock.locked()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+
+def hold(script: Script) -> bool:
+    """Have a worker hold the permit until the script is over."""
+    scheduler = script.scheduler
+    worker = scheduler._idle.pop()
+    permit = scheduler._permits[0]
+    permit.holder = worker
+    return scheduler._hold(worker, permit)
+
+
+# Invariant 8, the poller's thread: note the event, then try again.
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_an_owner_that_lets_go_between_the_pollers_steps(script: Script, failures: int) -> None:
+    """After each of the two attempts: one of the two threads has the event, and only one."""
+    scheduler = script.scheduler
+    task = Noted(scheduler)
+    lock: Any = Lock()
+    task.lock = lock
+    lock.acquire()
+    lock.after_failure = lambda count: count == failures and task.let_go()
+    scheduler.tasks[task.fd] = task
+    script.batches = [[(task.fd, READABLE)], []]
+    assert hold(script) is False
+    assert task.noted == (["ready"] if failures == 1 else ["resumed"])
+
+
+def test_an_owner_that_does_not_let_go_finds_the_event_later(script: Script) -> None:
+    task = Noted(script.scheduler)
+    task.lock.acquire()
+    script.scheduler.tasks[task.fd] = task
+    script.batches = [[(task.fd, READABLE)]]
+    hold(script)
+    assert task.noted == []
+    assert task.stirred
+
+
+# Invariant 8, the owner: release, then look.
+
+
+class Passing:
+    """A scheduler that only notes which task is resumed."""
+
+    stopping = False
+
+    def __init__(self) -> None:
+        self.poller = Script()
+        self.resumed: list[Task] = []
+        self.at_resume: Step = nothing
+
+    def resume(self, task: Task) -> None:
+        self.resumed.append(task)
+        self.at_resume()
+
+
+def owned() -> tuple[Noted, Any, Passing]:
+    passing: Any = Passing()
+    task = Noted(passing)
+    lock: Any = Lock()
+    task.lock = lock
+    lock.acquire()
+    return task, lock, passing
+
+
+def test_an_event_just_before_the_release_is_found() -> None:
+    task, lock, passing = owned()
+
+    def event() -> None:
+        lock.before_release = nothing
+        assert not lock.acquire(False)
+        task.stirred = True
+        assert not lock.acquire(False)
+
+    lock.before_release = event
+    task.let_go()
+    assert passing.resumed == [task]
+    assert not task.stirred
+
+
+def test_a_task_that_another_thread_has_taken_meanwhile_is_left_to_it() -> None:
+    task, lock, passing = owned()
+    task.stirred = True
+    lock.release()
+    assert lock.acquire(False)  # the other thread, which will let go in its turn
+    task.look_again()
+    assert passing.resumed == []
+    assert task.stirred
+
+
+def test_an_event_after_the_resume_is_not_taken_for_the_old_one() -> None:
+    """Once resumed, the task may be at work on another thread, and stirred anew."""
+    task, _, passing = owned()
+    task.stirred = True
+    passing.at_resume = lambda: setattr(task, "stirred", True)
+    task.let_go()
+    assert passing.resumed == [task]
+    assert task.stirred
+
+
+def test_nothing_is_resumed_without_an_event() -> None:
+    task, lock, passing = owned()
+    task.let_go()
+    assert passing.resumed == []
+    assert not lock.locked()
+
+
+def test_a_nudge_is_an_event() -> None:
+    task, lock, passing = owned()
+    task.nudge()
+    assert passing.resumed == []
+    task.let_go()
+    assert passing.resumed == [task]
+    lock.release()
+    task.nudge()
+    assert passing.resumed == [task, task]
+
+
+# Invariant 6: no gap between looking and acting on it.
+
+
+class Watched(deque[Any]):
+    """A queue that notes for how many takes of the lock it was looked at, and added to."""
+
+    def __init__(self, lock: Lock) -> None:
+        super().__init__()
+        self.lock = lock
+        self.looks: list[int] = []
+        self.appends: list[int] = []
+
+    def __bool__(self) -> bool:
+        self.looks.append(self.lock.takes if self.lock.locked() else -1)
+        return len(self) > 0
+
+    def append(self, item: Any) -> None:
+        self.appends.append(self.lock.takes if self.lock.locked() else -1)
+        super().append(item)
+
+
+def watch(script: Script) -> tuple[Any, Any]:
+    scheduler: Any = script.scheduler
+    lock = scheduler._lock = Lock()
+    workers = list(scheduler._idle)
+    scheduler._queue = Watched(lock)
+    scheduler._idle = Watched(lock)
+    scheduler._idle.extend(workers)
+    return scheduler._queue, scheduler._idle
+
+
+def test_a_worker_is_idle_only_while_the_queue_is_still_empty(script: Script) -> None:
+    queue, idle = watch(script)
+    worker = idle.pop()
+    script.scheduler._apart = 1
+    script.scheduler._come_back(worker)
+    assert worker in idle
+    assert queue.looks[-1] == idle.appends[-1] > 0
+
+
+def test_a_job_is_queued_only_while_no_worker_is_free(script: Script) -> None:
+    queue, idle = watch(script)
+    scheduler = script.scheduler
+    worker = idle.pop()
+    idle.clear()
+    task = Noted(scheduler)
+    assert not scheduler._dispatch(worker, scheduler._permits[0], task, "job")
+    assert idle.looks[-1] == queue.appends[-1] > 0
+    assert task.noted == []
+
+
+# Sleeping: say so, then look.
+
+
+def test_what_becomes_ready_just_before_the_sleep_is_seen(script: Script) -> None:
+    """Who resumes it still sees the holder awake, and does not wake it."""
+    scheduler = script.scheduler
+    task = Noted(scheduler)
+    task.lock.acquire()
+
+    class Drowsy(Permit):
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "sleeping" and value and not task.noted:
+                scheduler.resume(task)
+            super().__setattr__(name, value)
+
+    scheduler._permits[0] = Drowsy()
+    script.batches = [[]]
+    hold(script)
+    assert script.timeouts[0] == 0
+    assert task.noted == ["resumed"]
+
+
+def test_a_call_is_shown_before_the_watchdog_is_looked_at(script: Script) -> None:
+    scheduler: Any = script.scheduler
+    worker = scheduler._idle[-1]
+    seen: list[Any] = []
+
+    class Dog:
+        @property
+        def asleep(self) -> bool:
+            seen.append((worker.job, list(worker.lent)))
+            return True
+
+        def rouse(self) -> None:
+            seen.append("roused")
+
+    scheduler._watchdog = Dog()
+    scheduler.tasks[5] = Noted(scheduler, job="job")
+    script.batches = [[(5, READABLE)]]
+    hold(script)
+    assert seen == [("job", scheduler._permits), "roused"]
+
+
+# Invariant 2, both orders.
+
+
+@pytest.mark.parametrize("first", ["holder", "watchdog"])
+def test_one_of_the_two_gets_the_permit(script: Script, first: str) -> None:
+    scheduler = script.scheduler
+    permit = scheduler._permits[0]
+    heirs: list[Worker] = []
+    scheduler._give = lambda heir, permit: heirs.append(heir)  # type: ignore[method-assign]
+
+    class Slow(Noted):
+        def run(self, job: Any) -> None:
+            super().run(job)
+            if first == "watchdog":
+                scheduler._retake(permit, job)
+
+    task = Slow(scheduler, job="job")
+    scheduler.tasks[5] = task
+    script.batches = [[(5, READABLE)], [(5, READABLE)]]
+    given_up = hold(script)
+    if first == "holder":
+        scheduler._retake(permit, "job")
+    assert given_up is (first == "watchdog")
+    assert len(heirs) == (first == "watchdog")
+
+
+# Invariant 4: what has begun goes first.
+
+
+def test_an_answer_that_has_begun_goes_before_new_ones(script: Script) -> None:
+    scheduler = script.scheduler
+
+    class Begun(Noted):
+        begun = True  # type: ignore[assignment]
+
+    new, begun = Noted(scheduler), Begun(scheduler)
+    order: list[Task] = []
+    scheduler._run_apart = (  # type: ignore[method-assign]
+        lambda worker, task, job: order.append(task)
+    )
+    worker = scheduler._idle.pop()
+    scheduler._apart = scheduler.workers
+    for task in (new, begun):
+        scheduler._dispatch(worker, scheduler._permits[0], task, "job")
+    assert scheduler.queued() == 2
+    scheduler._shed(float("inf"))
+    assert (new.noted, begun.noted) == (["refused"], [])
+    scheduler._dispatch(worker, scheduler._permits[0], new, "job")
+    scheduler._come_back(worker)
+    assert order == [begun, new]
+
+
+# Invariant 9: nothing is left when the scheduler stops.
+
+
+def test_stop_closes_what_waits(script: Script) -> None:
+    scheduler = script.scheduler
+    tasks = [Noted(scheduler) for _ in range(3)]
+    scheduler._queue.append((0.0, tasks[0], "job"))
+    scheduler._begun.append((tasks[1], "job"))
+    scheduler._ready.append(tasks[2])
+    scheduler.stop(wait=True)
+    assert [task.noted for task in tasks] == [["closed"]] * 3
+    assert scheduler.queued() == 0
+
+
+def test_stop_closes_what_is_left_of_the_batch_of_a_job_that_still_runs(script: Script) -> None:
+    scheduler = script.scheduler
+    resumed, evented = Noted(scheduler), Noted(scheduler, fd=6)
+
+    class Stopping(Noted):
+        def run(self, job: Any) -> None:
+            super().run(job)
+            scheduler.stop(wait=False)
+            assert resumed.noted == ["closed"]
+
+    first = Stopping(scheduler, job="job")
+    scheduler.tasks[6] = evented
+    scheduler._permits[0].events = iter([(first, 0), (resumed, 0), (6, READABLE)])
+    assert hold(script) is True  # the permit is gone
+    assert first.noted == ["resumed", "run"]
+    assert resumed.noted == ["closed"]
+    assert evented.noted == []  # an event is a hint, and its task is nobody's
+
+
+def test_a_holder_that_stops_closes_what_it_has_just_polled(script: Script) -> None:
+    scheduler = script.scheduler
+    task = Noted(scheduler)
+    scheduler._ready.append(task)
+    script.batches = [[]]
+    script.at_tick = lambda: setattr(scheduler, "stopping", True)
+    assert hold(script) is False
+    assert task.noted == ["closed"]
+
+
+def test_what_is_resumed_after_the_stop_is_closed(script: Script) -> None:
+    task = Noted(script.scheduler)
+    script.scheduler.stop(wait=True)
+    script.scheduler.resume(task)
+    assert task.noted == ["closed"]
+
+
+def test_what_is_let_go_after_the_stop_is_closed(script: Script) -> None:
+    task = Noted(script.scheduler)
+    task.lock.acquire()
+    script.scheduler.stop(wait=True)
+    task.let_go()
+    assert task.noted == ["closed"]
+    assert task.lock.locked()
+
+
+def test_what_is_dispatched_after_the_stop_is_closed(script: Script) -> None:
+    scheduler = script.scheduler
+    worker = scheduler._idle.pop()
+    task = Noted(scheduler)
+    scheduler.stop(wait=True)
+    assert not scheduler._dispatch(worker, scheduler._permits[0], task, "job")
+    assert task.noted == ["closed"]
+    assert scheduler.queued() == 0
+
+
+# A descriptor's new owner.
+
+
+def test_an_event_for_the_last_owner_finds_the_new_one_locked(script: Script) -> None:
+    """It may come before the poller knows of the descriptor, whose owner is then left alone."""
+    scheduler = script.scheduler
+    task = Noted(scheduler)
+    task.lock.acquire()
+    script.batches = [[(task.fd, READABLE)]]
+
+    def add(fd: int) -> None:
+        hold(script)
+
+    script.add = add  # type: ignore[method-assign]
+    scheduler.add(task)
+    assert task.noted == []
+    assert task.stirred
+
+
+def test_a_connection_is_added_with_its_lock_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+    add = Scheduler.add
+
+    def checked(self: Scheduler, task: Task) -> None:
+        held.append(task.lock.locked())
+        add(self, task)
+
+    monkeypatch.setattr(Scheduler, "add", checked)
+    with FastServer(lambda request: "x", port=0) as server, RawClient(server.address) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.response().body == b"x"
+    assert held == [True, True]  # the listener, and the connection
