@@ -370,6 +370,29 @@ def test_one_of_the_two_gets_the_permit(script: Script, first: str) -> None:
     assert len(heirs) == (first == "watchdog")
 
 
+@pytest.mark.parametrize("retaken", [False, True])
+def test_a_fault_of_an_inline_job_leaves_nothing_lent(
+    script: Script, retaken: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    scheduler = script.scheduler
+    worker, permit = scheduler._idle[-1], scheduler._permits[0]
+    scheduler._give = lambda heir, permit: None  # type: ignore[method-assign]
+
+    class Faulty(Noted):
+        def run(self, job: Any) -> None:
+            if retaken:
+                scheduler._retake(permit, job)
+            raise RuntimeError("a fault")
+
+    task = Faulty(scheduler, job="job")
+    scheduler.tasks[5] = task
+    script.batches = [[(5, READABLE)]]
+    assert hold(script) is retaken
+    assert (worker.lent, worker.job) == ([], None)
+    assert task.noted == ["ready", "closed"]
+    assert "RuntimeError: a fault" in caplog.text
+
+
 # Invariant 4: what has begun goes first.
 
 

@@ -208,6 +208,16 @@ def test_many_wakes_are_no_more_than_one(poller: Poller) -> None:
     poll(poller, SOON_SECONDS)
 
 
+def test_wake_is_used_up_by_the_poll_that_it_ends(poller: Poller) -> None:
+    for _ in range(3):
+        poller.wake()
+    poll(poller, SOON_SECONDS)
+    if isinstance(poller, SelectorPoller):
+        with pytest.raises(BlockingIOError):
+            poller._ours.recv(1)
+    assert poller.poll(0) == NOTHING
+
+
 def test_wake_of_a_closed_poller_does_nothing(poller: Poller, pair: Pair) -> None:
     """It may come late, from any thread; the descriptor may have another owner by then."""
     closed = type(poller)()
