@@ -388,7 +388,7 @@ def test_a_fault_of_an_inline_job_leaves_nothing_lent(
     scheduler.tasks[5] = task
     script.batches = [[(5, READABLE)]]
     assert hold(script) is retaken
-    assert (worker.lent, worker.job) == ([], None)
+    assert (list(worker.lent), worker.job) == ([], None)
     assert task.noted == ["ready", "closed"]
     assert "RuntimeError: a fault" in caplog.text
 
