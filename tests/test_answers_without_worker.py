@@ -19,7 +19,7 @@ from fastraw import FastServer, Request, Response, Timeouts, server
 from fastraw.engine.connection import Connection
 from fastraw.engine.poller import WRITABLE, EpollPoller, Poller, SelectorPoller
 from fastraw.file import FileSlice
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import eventually
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -14,7 +14,7 @@ import pytest
 import fastraw
 from fastraw import TLS, FastServer, Request
 from fastraw.engine import tls as engine_tls
-from tests.raw_client import RawResponse
+from fastraw.testing import RawResponse
 from tests.tls_client import NAME, Authority, Openssl, TLSClient
 from tests.waiting import eventually
 

@@ -6,7 +6,7 @@ import pytest
 
 from fastraw import FastServer, Limits, Request
 from fastraw.engine.clients import ClientCounts, client_key
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import eventually
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fastraw.testing import RawClient
 from tests.program import PATIENCE_SECONDS, PYTHON, ROOT, Program
-from tests.raw_client import RawClient
 
 COMMAND = (*PYTHON, "-m", "fastraw")
 UNTAINTED = dict.fromkeys(("FASTRAW_HOST", "FASTRAW_PORT", "FASTRAW_WORKERS"), "")

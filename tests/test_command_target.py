@@ -23,8 +23,8 @@ from fastraw.__main__ import main
 from fastraw.command import log
 from fastraw.command.settings import read_settings
 from fastraw.command.target import load
+from fastraw.testing import RawClient
 from tests.program import PYTHON, ROOT, Program
-from tests.raw_client import RawClient
 from tests.waiting import eventually
 
 COMMAND = (*PYTHON, "-m", "fastraw")

@@ -10,7 +10,7 @@ import pytest
 from fastraw import FastServer, Request, Timeouts
 from fastraw.engine import scheduler
 from fastraw.route import RouteOptions
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import eventually
 
 CONTROL = RouteOptions(control=True)

@@ -12,8 +12,8 @@ import pytest
 
 from fastraw import FastServer, Request, server
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
+from fastraw.testing import RawClient
 from tests.program import ROOT
-from tests.raw_client import RawClient
 from tests.waiting import eventually
 
 CROWD = 8000

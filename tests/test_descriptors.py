@@ -16,7 +16,7 @@ import pytest
 
 from fastraw import FastServer, Request, server
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

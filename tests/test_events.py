@@ -11,7 +11,7 @@ import pytest
 
 from fastraw import FastServer, Request
 from fastraw.apps.events import Broadcast, EventStream, encode_event
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import eventually
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

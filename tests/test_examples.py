@@ -13,8 +13,8 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from fastraw.testing import RawClient
 from tests.program import PATIENCE_SECONDS, PYTHON, ROOT, Program
-from tests.raw_client import RawClient
 
 RAW, BUFFERED, THREAD_EACH, POOL, FASTRAW = STEPS = (
     "step1_raw_socket",

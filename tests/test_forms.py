@@ -23,7 +23,7 @@ from fastraw import FastServer, Request, Response
 from fastraw.errors import HTTPError
 from fastraw.forms import Form, FormLimits
 from fastraw.multipart import parse_multipart
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import eventually
 
 URLENCODED = "application/x-www-form-urlencoded"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fastraw import FastServer, Limits, Request, Response
+from fastraw.testing import RawClient
 from tests.apps import wire_app
-from tests.raw_client import RawClient
 from tests.waiting import eventually
 
 MEBIBYTE = 1 << 20

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fastraw import ClientDisconnected, FastServer, HTTPError, Limits, Request, Response, Timeouts
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 LINE = re.compile(r'(\S+) "(.*)" ([0-9]+) ([0-9]+) ([0-9]+\.[0-9])')

@@ -20,7 +20,7 @@ from fastraw.apps.middleware import (
     request_id,
 )
 from fastraw.route import Answer, Handler, RouteOptions, wrap
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS
 
 IN_THE_BOX = {

@@ -16,7 +16,7 @@ import requests
 from fastraw import FastServer, HTTPError, Request, Response
 from fastraw.apps.middleware import gzip
 from fastraw.apps.middleware.gzipping import compressible
-from tests.raw_client import RawClient, RawResponse
+from fastraw.testing import RawClient, RawResponse
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 LARGE = b"all work and no play " * 1000

@@ -15,7 +15,7 @@ from fastraw import FastServer, Request
 from fastraw.apps.middleware import proxy_headers
 from fastraw.apps.middleware.proxies import Hop, parse_forwarded, parse_node
 from fastraw.fields import split_list
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 
 PEER = "127.0.0.1"
 TRUSTED = [PEER, "10.0.0.0/8", "2001:db8:1::/48"]

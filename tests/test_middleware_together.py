@@ -14,7 +14,7 @@ import pytest
 from fastraw import WSGI, Broadcast, FastServer, HTTPError, Request, Router, StaticFiles, compose
 from fastraw.apps.middleware import cors, gzip, proxy_headers, request_id
 from fastraw.route import Answer
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import eventually
 
 PAGE = b"<p>all work and no play</p>\n" * 200

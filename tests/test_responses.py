@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fastraw import FastServer, HTTPError, Request, Response
-from tests.raw_client import RawClient, RawResponse
+from fastraw.testing import RawClient, RawResponse
 from tests.waiting import eventually
 
 NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -19,9 +19,9 @@ from fastraw import FastServer, HTTPError, Request, Response, Router
 from fastraw.apps.routing import segment_tree
 from fastraw.apps.routing.patterns import parse_pattern, relate
 from fastraw.route import Answer, Handler, RouteOptions, wrap
+from fastraw.testing import RawClient, RawResponse
 from tests.made import made
 from tests.program import PYTHON, Program
-from tests.raw_client import RawClient, RawResponse
 from tests.waiting import eventually
 
 SOME_UUID = "01234567-89ab-cdef-0123-456789abcdef"

@@ -21,8 +21,8 @@ import pytest
 from fastraw import BindError, FastServer, HTTPError, Request, Response, Stats, StopReport
 from fastraw import server as server_module
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
+from fastraw.testing import RawClient
 from tests.program import PYTHON, ROOT
-from tests.raw_client import RawClient
 from tests.waiting import eventually
 
 SOON_SECONDS = 15.0

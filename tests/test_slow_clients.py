@@ -14,7 +14,7 @@ import pytest
 
 from fastraw import FastServer, Limits, Request, Response, Timeouts, server
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 MIB = 1024 * 1024

@@ -17,7 +17,7 @@ from fastraw import FastServer, HTTPError, Request, Response, Router, StaticFile
 from fastraw.apps.files import tree
 from fastraw.apps.files.media import MediaTypes, may_be_compressed
 from fastraw.apps.files.representation import SMALL_BYTES
-from tests.raw_client import RawClient, RawResponse
+from fastraw.testing import RawClient, RawResponse
 from tests.waiting import eventually
 
 BIG = bytes(range(256)) * 2048  # 512 KiB: more than is sent at once

@@ -10,7 +10,7 @@ import pytest
 
 from fastraw import ClientDisconnected, FastServer, HTTPError, Request, Response, Timeouts, server
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -15,8 +15,8 @@ import pytest
 
 from fastraw import FastServer, Limits, Request, Response, Timeouts, server
 from fastraw.engine.poller import EpollPoller, SelectorPoller
+from fastraw.testing import RawClient
 from tests.apps import wire_app
-from tests.raw_client import RawClient
 from tests.tls_client import Authority, Cut, Openssl, TLSClient, at_once, one_by_one
 from tests.waiting import eventually
 

@@ -13,7 +13,7 @@ import pytest
 
 from fastraw.engine import tls_stream
 from fastraw.engine.tls_socket import TLSSocket
-from tests.raw_client import BadResponse
+from fastraw.testing import BadResponse
 from tests.tls_client import NAME, Authority, Openssl, TLSClientSocket
 
 BUFFER_BYTES = 4096

@@ -19,8 +19,8 @@ from fastraw import WSGI, FastServer, Request, body, server
 from fastraw.engine import intake
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.route import Answer, Handler
+from fastraw.testing import RawClient, RawResponse
 from tests.apps import wire_app, wire_router_app, wire_wsgi_app
-from tests.raw_client import RawClient, RawResponse
 from tests.wire_corpus import Case, Expect, Finish, Send, load
 
 CASES = load()

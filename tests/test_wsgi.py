@@ -17,7 +17,7 @@ from wsgiref.validate import validator
 import pytest
 
 from fastraw import WSGI, ClientDisconnected, FastServer, Limits, Router
-from tests.raw_client import RawClient, RawResponse
+from fastraw.testing import RawClient, RawResponse
 from tests.waiting import eventually
 
 Environ = dict[str, Any]

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from fastraw import TLS
-from tests.raw_client import BadResponse, RawClient
+from fastraw.testing import BadResponse, RawClient
 from tests.waiting import PATIENCE_SECONDS
 
 # It stands on cryptography, which cannot be had for free-threaded Python 3.13.
