@@ -229,3 +229,13 @@ def test_write_that_has_to_read_first(authority: Authority) -> None:
         assert sent == 5
         assert not server.must_read
         openssl.expect(b"hello")
+
+
+@pytest.mark.parametrize("part", ["half a record", "only the end"])
+def test_the_end_behind_what_is_for_nobody_is_seen_at_once(pair: Pair, part: str) -> None:
+    """Both may have come before the server looked, with one event for the two."""
+    server, client = pair
+    if part == "half a record":
+        client.raw.sendall(client.records(b"never whole")[:-5])
+    client.raw.shutdown(socket.SHUT_WR)
+    assert server.recv(16_384) == b""

@@ -119,8 +119,10 @@ class TLSStream(socket.socket):
                     pieces.append(piece)
                     size -= len(piece)
                 continue
-            if drained:
+            if drained and pieces:
                 break
+            # A record without octets for the caller, or a part of one, may be the last thing that
+            # came before the end, and told by the same event: only the socket knows.
             try:
                 octets = _recv(self, asked)
             except BlockingIOError:
