@@ -18,7 +18,7 @@ from fastraw.engine import scheduler as scheduler_module
 from fastraw.engine.poller import READABLE
 from fastraw.engine.scheduler import Permit, Scheduler, Worker
 from fastraw.engine.task import Task
-from tests.raw_client import RawClient
+from fastraw.testing import RawClient
 
 Step = Callable[[], object]
 
