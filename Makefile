@@ -58,7 +58,7 @@ format: $(VENV)/.extra-dev
 	$(RUN) -m ruff format
 
 docs: $(EXTENSION) $(VENV)/.extra-docs
-	$(RUN) -m sphinx -W --keep-going -q -b html docs build/docs
+	$(RUN) -m sphinx -W -n --keep-going -q -b html docs build/docs
 
 fuzz: $(EXTENSION) $(VENV)/.extra-test
 	PYTHON=$(RUN) tests/fuzz/run $(ARGS)

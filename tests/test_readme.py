@@ -17,8 +17,9 @@ from fastraw import Limits, Timeouts
 from tests.program import PATIENCE_SECONDS, PYTHON, ROOT, Program
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROSE = {page.relative_to(ROOT): page.read_text(encoding="utf-8") for page in PAGES}
+
+TABLES = PROSE[Path("docs/embedding.md")]
 
 Block = tuple[str, str]
 
@@ -41,35 +42,33 @@ def exchanges(console: str) -> list[tuple[str, str]]:
 
 
 def make_certificate(folder: Path) -> None:
-    """As the README says."""
+    """As docs/tls.md says."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl; on Debian: apt-get install openssl")
-    (command,) = (text for kind, text in blocks(README) if text.startswith("openssl req"))
+    (command,) = (text for kind, text in EVERY if text.startswith("openssl req"))
     subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, check=True)
 
 
-PROGRAMS = [block for block in blocks(README) if block[0] == "python"]
+EVERY = [block for prose in PROSE.values() for block in blocks(prose)]
 # docs/from_scratch.md shows programs that are files, and run as such in test_examples.py.
-SHORT_PROGRAMS = [
-    pytest.param(text, id=f"{page.stem}-{number}")
+PROGRAMS = [
+    pytest.param(block, after(block, prose), id=f"{page.stem}-{number}")
     for page, prose in PROSE.items()
-    if page.name not in ("README.md", "from_scratch.md")
-    for number, (kind, text) in enumerate(blocks(prose))
-    if kind == "python"
+    if page.name != "from_scratch.md"
+    for number, block in enumerate(blocks(prose))
+    if block[0] == "python"
 ]
-SHELL_LINES = [
-    line for kind, block in blocks(README) if kind == "sh" for line in block.splitlines()
-]
+SHELL_LINES = [line for kind, block in EVERY if kind == "sh" for line in block.splitlines()]
 
 
 def test_the_blocks_are_found() -> None:
-    assert len(PROGRAMS) >= 4
-    assert sum(bool(exchanges(after(block, README)[1])) for block in PROGRAMS) >= 3
+    assert len(PROGRAMS) >= 20
+    assert sum(kind == "console" for kind, _ in EVERY) >= 10
     assert "make serve" in SHELL_LINES
 
 
-@pytest.mark.parametrize("block", PROGRAMS, ids=range(len(PROGRAMS)))
-def test_program(block: Block, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("block", "behind"), PROGRAMS)
+def test_program(block: Block, behind: Block, tmp_path: Path) -> None:
     """It ends well by itself, or it serves and what follows it happens as printed."""
     path = tmp_path / "program.py"
     text = block[1].replace("port=7878", "port=0")
@@ -78,7 +77,7 @@ def test_program(block: Block, tmp_path: Path) -> None:
         for name in ("cert.pem", "key.pem"):
             text = text.replace(f'"{name}"', repr(str(tmp_path / name)))
     path.write_text(text, encoding="utf-8")
-    kind, console = after(block, README)
+    kind, console = behind
     with Program(*PYTHON, path) as program:
         if kind != "console":
             assert program.wait() == 0, program.output
@@ -96,16 +95,6 @@ def test_program(block: Block, tmp_path: Path) -> None:
             assert run.stdout.strip() == output
         if os.name == "posix":
             assert program.stop() == 0, program.output
-
-
-@pytest.mark.parametrize("text", SHORT_PROGRAMS)
-def test_program_of_the_docs(text: str, tmp_path: Path) -> None:
-    """It ends well, and says something."""
-    path = tmp_path / "program.py"
-    path.write_text(text, encoding="utf-8")
-    with Program(*PYTHON, path) as program:
-        assert program.wait() == 0, program.output
-        assert program.output.strip()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +121,7 @@ def test_command_line(line: str) -> None:
 
 TARGETS = [
     command
-    for kind, text in blocks(README)
+    for kind, text in EVERY
     for command, _ in exchanges(text)
     if kind == "console" and command.startswith("fastraw ")
 ]
@@ -159,7 +148,7 @@ def test_targets_are_found() -> None:
 
 
 def test_example_for_pytest(tmp_path: Path) -> None:
-    (text,) = (text for kind, text in blocks(README) if kind == "py")
+    (text,) = (text for kind, text in EVERY if kind == "py")
     (tmp_path / "test_it.py").write_text(text)
     run = subprocess.run(
         [*PYTHON, "-m", "pytest", "-q", "-p", "fastraw.pytest_plugin", str(tmp_path)],
@@ -188,7 +177,7 @@ def test_from_scratch_shows_the_programs_as_they_are() -> None:
 @pytest.mark.parametrize("limits", [Limits(), Timeouts()], ids=["Limits", "Timeouts"])
 def test_defaults_are_as_documented(limits: Limits | Timeouts) -> None:
     for field in fields(limits):
-        row = re.search(rf"^\| `{field.name}` \| ([0-9,]+|[^|]*)", README, re.MULTILINE)
+        row = re.search(rf"^\| `{field.name}` \| ([0-9,]+|[^|]*)", TABLES, re.MULTILINE)
         assert row is not None, field.name
         shown = row[1].split()[0].rstrip(",").replace(",", "")
         default = getattr(limits, field.name)
