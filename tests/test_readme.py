@@ -153,7 +153,8 @@ def test_example_for_pytest(tmp_path: Path) -> None:
     run = subprocess.run(
         [*PYTHON, "-m", "pytest", "-q", "-p", "fastraw.pytest_plugin", str(tmp_path)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # Whether fastraw, and with it the plugin, is installed or not.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fastraw import ClientDisconnected, FastServer, HTTPError, Request, Response, Timeouts, server
+from fastraw.engine import scheduler
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS, eventually
@@ -25,6 +26,12 @@ PIECES = 100
 def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Poller]:
     monkeypatch.setattr(server, "default_poller", request.param)
     return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def one_permit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that two handlers that block are all that it takes, on every build."""
+    monkeypatch.setattr(scheduler, "permit_count", lambda: 1)
 
 
 def connect(running: FastServer) -> RawClient:
@@ -70,6 +77,7 @@ class Pieces:
 
 def test_an_answer_that_has_begun_is_not_refused_for_want_of_a_worker(
     poller: type[Poller],
+    one_permit: None,
 ) -> None:
     """A parked stream goes on as a job; in a full queue it waits, before those that are new."""
     pieces, go = Pieces(), threading.Event()
@@ -112,7 +120,7 @@ def test_an_answer_that_has_begun_is_not_refused_for_want_of_a_worker(
 
 
 @pytest.mark.parametrize("when", ["parked", "queued"])
-def test_stop_closes_a_stream_that_waits(when: str, poller: type[Poller]) -> None:
+def test_stop_closes_a_stream_that_waits(when: str, poller: type[Poller], one_permit: None) -> None:
     pieces, go = Pieces(), threading.Event()
 
     def handler(request: Request) -> Any:
