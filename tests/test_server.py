@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import resource
@@ -759,3 +760,45 @@ def test_options_that_are_no_good_are_an_answer(
         client.expect_end()
         assert ask(server) == b""
     assert ("no options" in caplog.text) is (status == 500)
+
+
+def test_a_connection_that_cannot_be_watched_is_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The system has a limit on what may be watched, too."""
+    full = threading.Event()
+
+    class Full(EpollPoller):
+        def add(self, fd: int) -> None:
+            if full.is_set():
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().add(fd)
+
+    monkeypatch.setattr(server_module, "default_poller", Full)
+    with FastServer(hello, port=0) as server:
+        full.set()
+        with connect(server) as client:
+            assert client.expect_cut() == b""
+        assert server.stats().connections == 0
+        full.clear()
+        assert ask(server) == b"hello"
+    assert "Cannot watch a connection: [Errno 28] No space left on device" in caplog.text
+
+
+def test_a_poller_that_fails_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = 2
+
+    class Failing(SelectorPoller):
+        def poll(self, timeout: float | None = None, maxevents: int = 64) -> list[tuple[int, int]]:
+            nonlocal faults
+            if faults:
+                faults -= 1
+                raise OSError(errno.EIO, "Input/output error")
+            return super().poll(timeout, maxevents)
+
+    monkeypatch.setattr(server_module, "default_poller", Failing)
+    with FastServer(hello, port=0) as server:
+        assert ask(server) == b"hello"
+    assert caplog.text.count("A fault in fastraw's engine") == 2

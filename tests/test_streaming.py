@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -300,6 +301,17 @@ def test_a_client_that_closes_its_reading_side_gets_no_100(stream: bool) -> None
             assert client.response().status == 100
         assert eventually(lambda: running.stats().connections == 0)
     assert handler.faults == (["ClientDisconnected"] * 2 if stream else [])
+
+
+def test_a_client_that_resets_while_it_is_read_from() -> None:
+    handler = Reading()
+    with FastServer(handler, port=0) as running:
+        with connect(running) as client:
+            client.send(CHUNKED)
+            assert eventually(lambda: handler.paths)
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert eventually(lambda: running.stats().connections == 0)
+    assert handler.faults == ["ClientDisconnected", "ClientDisconnected"]
 
 
 @pytest.mark.parametrize("framed", ["length", "chunked"])
