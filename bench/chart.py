@@ -1,6 +1,7 @@
 """The throughputs as an SVG: a panel for each load, a bar for each server.
 
-Colours follow the reader's scheme, light or dark; the background stays clear.
+Colours follow the reader's scheme, light or dark; so does the ground, since a page may have one of
+its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ NAME_WIDTH = 84
 VALUE_WIDTH = 78
 
 STYLE = """
+.page { fill: #ffffff; }
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
 .title { font-weight: 600; }
 .value { font-variant-numeric: tabular-nums; }
@@ -31,6 +33,7 @@ text { font: 12px system-ui, sans-serif; fill: #24292f; }
 .fastraw { fill: #c2410c; }
 .fastraw-name { font-weight: 700; }
 @media (prefers-color-scheme: dark) {
+  .page { fill: #131416; }
   text { fill: #e6edf3; }
   .peer { fill: #6f8aa6; }
   .bare { fill: #545d68; }
@@ -55,6 +58,7 @@ def draw(results: Results) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" role="img">',
             "<title>Requests a second, by load and server</title>",
             f"<style>{STYLE}</style>",
+            f'<rect class="page" width="{width}" height="{y}" rx="10"/>',
             *parts,
             "</svg>\n",
         ]

@@ -30,6 +30,7 @@ import jobs
 import loads
 import report
 import special
+import summary
 import wrk
 from jobs import Job, Sample
 from loads import Place
@@ -64,7 +65,7 @@ def arguments(names: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="everything once, in a minute")
     parser.add_argument("--results", type=Path, default=RESULTS, help="kept and added to")
     parser.add_argument("--report", action="store_true", help="measure nothing, print the results")
-    parser.add_argument("--save", action="store_true", help="put them into docs/ and the README")
+    parser.add_argument("--save", action="store_true", help="put them into docs/ and the READMEs")
     parser.add_argument("--list", action="store_true", help="list servers and loads")
     return parser.parse_args()
 
@@ -230,13 +231,15 @@ def measure_all(given: argparse.Namespace, every: dict[str, Job], results: Resul
 
 
 def save(results: Results, text: str) -> None:
-    """Write the chart for the docs, and the tables between the marks in the README."""
-    (ROOT / "docs").mkdir(exist_ok=True)
+    """Write the chart for the docs, and the tables between the marks in both READMEs."""
     (ROOT / "docs" / CHART).write_text(chart.draw(results))
-    readme = BENCH / "README.md"
-    before, _, rest = readme.read_text().partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    readme.write_text(before + MARKS[0] + "\n" + text + "\n" + MARKS[1] + after)
+    for readme, tables in (
+        (BENCH / "README.md", text),
+        (ROOT / "README.md", summary.table(results)),
+    ):
+        before, _, rest = readme.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        readme.write_text(before + MARKS[0] + "\n" + tables + "\n" + MARKS[1] + after)
 
 
 def failures(results: Results, names: Iterable[str]) -> list[str]:

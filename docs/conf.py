@@ -27,8 +27,14 @@ myst_links_external_new_tab = False
 html_theme = "furo"
 html_title = "fastraw"
 html_static_path: list[str] = []
+html_copy_source = False
+html_show_sourcelink = False
+
+# What stands in single backticks in a docstring.
+default_role = "code"
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True

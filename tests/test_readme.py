@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import fastraw
 from fastraw import Limits, Timeouts
 from tests.program import PATIENCE_SECONDS, PYTHON, ROOT, Program
 
@@ -183,6 +184,11 @@ def test_defaults_are_as_documented(limits: Limits | Timeouts) -> None:
         shown = row[1].split()[0].rstrip(",").replace(",", "")
         default = getattr(limits, field.name)
         assert shown == "none" if default is None else float(shown) == default
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    shown = set(re.findall(r"\bfastraw\.(\w+)$", PROSE[Path("docs/api.md")], re.MULTILINE))
+    assert set(fastraw.__all__) <= shown | {"__version__"}
 
 
 @pytest.mark.parametrize("page", PROSE, ids=str)
