@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def documented(begin: str) -> str:
     return str(block)
 
 
-def command(name: str, app: int, port: int, folder: Path) -> list[str]:
+def command(name: str, app: str, port: int, folder: Path) -> list[str]:
     """How the proxy is started, with what the page shows; only the addresses are others."""
     program = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
     if program is None:
@@ -103,10 +103,10 @@ def command(name: str, app: int, port: int, folder: Path) -> list[str]:
     path = folder / f"{name}.conf"
     if name == "nginx":
         block = documented("upstream").replace("listen 80;", f"listen 127.0.0.1:{port};")
-        path.write_text(NGINX.format(block.replace("127.0.0.1:7878", f"127.0.0.1:{app}")))
+        path.write_text(NGINX.format(block.replace("127.0.0.1:7878", app)))
         return [program, "-p", str(folder), "-e", "stderr", "-c", str(path)]
     block = documented("defaults").replace("bind :80", f"bind 127.0.0.1:{port}")
-    path.write_text(block.replace("127.0.0.1:7878", f"127.0.0.1:{app}"))
+    path.write_text(block.replace("127.0.0.1:7878", app))
     return [program, "-db", "-f", str(path)]
 
 
@@ -118,20 +118,26 @@ def is_listening(port: int) -> bool:
     return True
 
 
+@contextmanager
+def proxy(name: str, app: str, folder: Path) -> Iterator[int]:
+    """Its port, while it runs in front of the app."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Program(*command(name, app, port, folder), folder=folder) as program:
+        assert eventually(lambda: is_listening(port)), program.output
+        yield port
+
+
 @pytest.fixture(scope="module", params=["nginx", "haproxy"])
 def behind(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[App, int]]:
     """The app, and the port of the proxy in front of it."""
-    name = request.param
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    app, folder = App(), tmp_path_factory.mktemp(name)
+    app = App()
     with (
         FastServer(app, port=0) as server,
-        Program(*command(name, server.port, port, folder), folder=folder) as proxy,
+        proxy(request.param, f"127.0.0.1:{server.port}", tmp_path_factory.mktemp("proxy")) as port,
     ):
-        assert eventually(lambda: is_listening(port)), proxy.output
         yield app, port
 
 
@@ -220,6 +226,19 @@ def test_event_arrives_when_it_is_sent(app: App, client: HTTPConnection) -> None
 def event(response: HTTPResponse) -> bytes:
     """The first line of the first event."""
     return next(line for line in iter(response.readline, b"") if line.startswith(b"data"))
+
+
+@pytest.mark.parametrize(("name", "prefix"), [("nginx", "unix:"), ("haproxy", "unix@")])
+def test_by_a_unix_socket(tmp_path: Path, name: str, prefix: str) -> None:
+    path = tmp_path / "app.sock"
+    app = proxy_headers(trusted=["unix"])(lambda request: request.client[0])
+    with (
+        FastServer(app, uds=str(path)),
+        proxy(name, f"{prefix}{path}", tmp_path) as port,
+        closing(connect(port)) as client,
+    ):
+        client.request("GET", "/")
+        assert client.getresponse().read() == CLIENT.encode()
 
 
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"

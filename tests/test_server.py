@@ -224,6 +224,18 @@ def test_descriptor(family: int, tmp_path: Path) -> None:
         assert path.exists() == (family == socket.AF_UNIX)
 
 
+def test_who_connects_during_a_restart_waits() -> None:
+    """As under systemd: the socket outlives the server."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        server = FastServer(hello, fd=bound.fileno())
+        with server:
+            pass
+        with RawClient(bound.getsockname()) as client:
+            client.send(GET)
+            with server:
+                assert client.response().body == b"hello"
+
+
 # Starting.
 
 
