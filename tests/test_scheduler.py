@@ -257,11 +257,11 @@ def test_slow_jobs_beyond_workers_wait_in_line() -> None:
 
             return run
 
-        probe = Line(scheduler)
         calls = []
         for number in range(5):
             calls.append(Line(scheduler).send(job(number), "slow"))
-            wait(probe.send(nothing))  # the scheduler has seen it
+            # The scheduler has seen it, whichever permit it was.
+            wait_for(lambda: started.qsize() + scheduler.queued() == len(calls))
         assert {started.get(timeout=SOON), started.get(timeout=SOON)} == {0, 1}
         assert scheduler.queued() == 3
         assert scheduler.running() == 2
