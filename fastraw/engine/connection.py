@@ -46,7 +46,7 @@ class Connection(Outflow):
     def run(self, request: Request) -> None:
         """Run the handler, or go on with its stream, and answer.
 
-        Nearly every request and response are ordinary; for those, `_answer` and `_send` would do
+        Nearly every request and response are ordinary; for those, `_answer` and `send` would do
         just what is written out here.
         """
         service = self.service
