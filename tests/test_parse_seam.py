@@ -16,7 +16,7 @@ import pytest
 
 import fastraw
 from fastraw import Headers
-from tests.parsers import NAMES, PURE, each_parser, implementation
+from tests.parsers import PURE, each_parser, implementation
 
 OCTETS = b"GET /a HTTP/1.1\r\nHost: a\r\nX: 1\r\nx: 2\r\n\r\n"
 PACKAGE = Path(fastraw.__file__).parent
@@ -72,9 +72,9 @@ def test_broken_extension_shows_its_own_error(sources: Path) -> None:
     assert chosen(sources, "1").stdout == "python\n"
 
 
-@pytest.mark.skipif(PURE, reason="FASTRAW_PURE is set")
-def test_both_look_alike() -> None:
-    extension, twin = (implementation(name) for name in NAMES)
+@each_parser
+def test_looks_like_its_twin(name: str) -> None:
+    extension, twin = implementation(name), implementation("_parse_py")
     names = {name for name in dir(extension.Head) if name[0] != "_"}
     assert names == {name for name in dir(twin.Head) if name[0] != "_"}
     for name in ("parse_head", "take_chunks", "Head"):

@@ -11,7 +11,6 @@ import pytest
 
 import fastraw
 from fastraw import Limits, _parse_py
-from tests.parsers import PURE
 
 COMPILER = shutil.which("gcc") or shutil.which("clang")
 SOURCE = Path(__file__).with_name("scan_work.c")
@@ -23,7 +22,6 @@ MOST = 2.2  # of the work, for twice the length
 LENGTHS = {"t": 4000, "v": 4000, "n": 4000, "b": 4000, "l": 20_000}
 
 
-@pytest.mark.skipif(PURE, reason="FASTRAW_PURE is set")
 @pytest.mark.skipif(COMPILER is None, reason="no C compiler: apt-get install gcc")
 def test_the_scanner(tmp_path: Path) -> None:
     program = tmp_path / "scan_work"
