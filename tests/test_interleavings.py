@@ -15,8 +15,10 @@ import pytest
 
 from fastraw import FastServer
 from fastraw.engine import scheduler as scheduler_module
+from fastraw.engine.jobqueue import JobQueue
+from fastraw.engine.permit import OUTBOX_ANSWERS, OUTBOX_SECONDS, Permit, Worker
 from fastraw.engine.poller import READABLE
-from fastraw.engine.scheduler import Permit, Scheduler, Worker
+from fastraw.engine.scheduler import Scheduler
 from fastraw.engine.task import Task
 from fastraw.testing import RawClient
 
@@ -90,14 +92,21 @@ class Noted(Task):
         self.noted.append("resumed")
         return self.job
 
-    def run(self, job: Any) -> None:
+    def run(self, job: Any) -> bytes | None:
         self.noted.append("run")
+        return None
 
     def overload(self, job: Any) -> None:
         self.noted.append("refused")
 
     def close(self) -> None:
         self.noted.append("closed")
+
+
+class Begun(Noted):
+    """One whose client has seen the beginning of its answer."""
+
+    begun = True  # type: ignore[assignment]
 
 
 class Lock:
@@ -253,8 +262,26 @@ def test_a_nudge_is_an_event() -> None:
 # Invariant 6: no gap between looking and acting on it.
 
 
-class Watched(deque[Any]):
-    """A queue that notes for how many takes of the lock it was looked at, and added to."""
+class WatchedQueue(JobQueue):
+    """Notes at which take of the lock it was looked at in vain, and added to."""
+
+    def __init__(self, lock: Lock) -> None:
+        super().__init__(None)
+        self.lock = lock
+        self.looks: list[int] = []
+        self.appends: list[int] = []
+
+    def take(self) -> tuple[Task, Any] | None:
+        self.looks.append(self.lock.takes if self.lock.locked() else -1)
+        return super().take()
+
+    def put(self, task: Task, job: Any, now: float) -> None:
+        self.appends.append(self.lock.takes if self.lock.locked() else -1)
+        super().put(task, job, now)
+
+
+class WatchedWorkers(deque[Any]):
+    """The same for the idle workers."""
 
     def __init__(self, lock: Lock) -> None:
         super().__init__()
@@ -275,8 +302,8 @@ def watch(script: Script) -> tuple[Any, Any]:
     scheduler: Any = script.scheduler
     lock = scheduler._lock = Lock()
     workers = list(scheduler._idle)
-    scheduler._queue = Watched(lock)
-    scheduler._idle = Watched(lock)
+    scheduler._queue = WatchedQueue(lock)
+    scheduler._idle = WatchedWorkers(lock)
     scheduler._idle.extend(workers)
     return scheduler._queue, scheduler._idle
 
@@ -355,10 +382,11 @@ def test_one_of_the_two_gets_the_permit(script: Script, first: str) -> None:
     scheduler._give = lambda heir, permit: heirs.append(heir)  # type: ignore[method-assign]
 
     class Slow(Noted):
-        def run(self, job: Any) -> None:
+        def run(self, job: Any) -> bytes | None:
             super().run(job)
             if first == "watchdog":
                 scheduler._retake(permit, job)
+            return None
 
     task = Slow(scheduler, job="job")
     scheduler.tasks[5] = task
@@ -399,9 +427,6 @@ def test_a_fault_of_an_inline_job_leaves_nothing_lent(
 def test_an_answer_that_has_begun_goes_before_new_ones(script: Script) -> None:
     scheduler = script.scheduler
 
-    class Begun(Noted):
-        begun = True  # type: ignore[assignment]
-
     new, begun = Noted(scheduler), Begun(scheduler)
     order: list[Task] = []
     scheduler._run_apart = (  # type: ignore[method-assign]
@@ -424,9 +449,9 @@ def test_an_answer_that_has_begun_goes_before_new_ones(script: Script) -> None:
 
 def test_stop_closes_what_waits(script: Script) -> None:
     scheduler = script.scheduler
-    tasks = [Noted(scheduler) for _ in range(3)]
-    scheduler._queue.append((0.0, tasks[0], "job"))
-    scheduler._begun.append((tasks[1], "job"))
+    tasks = [Noted(scheduler), Begun(scheduler), Noted(scheduler)]
+    scheduler._queue.put(tasks[0], "job", 0.0)
+    scheduler._queue.put(tasks[1], "job", 0.0)
     scheduler._ready.append(tasks[2])
     scheduler.stop(wait=True)
     assert [task.noted for task in tasks] == [["closed"]] * 3
@@ -438,10 +463,11 @@ def test_stop_closes_what_is_left_of_the_batch_of_a_job_that_still_runs(script: 
     resumed, evented = Noted(scheduler), Noted(scheduler, fd=6)
 
     class Stopping(Noted):
-        def run(self, job: Any) -> None:
+        def run(self, job: Any) -> bytes | None:
             super().run(job)
             scheduler.stop(wait=False)
             assert resumed.noted == ["closed"]
+            return None
 
     first = Stopping(scheduler, job="job")
     scheduler.tasks[6] = evented
@@ -520,3 +546,189 @@ def test_a_connection_is_added_with_its_lock_held(monkeypatch: pytest.MonkeyPatc
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert client.response().body == b"x"
     assert held == [True, True]  # the listener, and the connection
+
+
+# Invariant 10: answers are sent together, and none waits for long.
+
+
+class Answering(Noted):
+    """Its job is its number. Each answer, and what is done besides, is noted in one list."""
+
+    def __init__(self, scheduler: Scheduler, order: list[str], fd: int) -> None:
+        super().__init__(scheduler, fd, job=fd)
+        self.order = order
+        self.at_run: Step = nothing
+        scheduler.tasks[fd] = self
+
+    def run(self, job: Any) -> bytes | None:
+        self.order.append(f"run {job}")
+        self.at_run()
+        return b"answer"
+
+    def deliver(self, job: Any, answer: bytes) -> None:
+        assert answer == b"answer"
+        self.order.append(f"deliver {job}")
+
+    def close(self) -> None:
+        self.order.append(f"close {self.fd}")
+
+
+def answering(script: Script, count: int) -> tuple[list[Answering], list[str]]:
+    """Tasks that are ready together, and what they will have done."""
+    order: list[str] = []
+    script.scheduler._route = lambda job: job
+    tasks = [Answering(script.scheduler, order, fd) for fd in range(count)]
+    script.batches = [[(task.fd, READABLE) for task in tasks]]
+    return tasks, order
+
+
+def test_answers_wait_for_the_rest_of_the_batch_and_not_for_a_poll(script: Script) -> None:
+    _, order = answering(script, 3)
+    poll = script.poll
+
+    def noted_poll(timeout: float | None = None, maxevents: int = 0) -> list[tuple[int, int]]:
+        order.append("poll")
+        return poll(timeout, maxevents)
+
+    script.scheduler.poller.poll = noted_poll  # type: ignore[method-assign]
+    hold(script)
+    run, deliver = ([f"{what} {fd}" for fd in range(3)] for what in ("run", "deliver"))
+    assert order[:8] == ["poll", *run, *deliver, "poll"]
+
+
+def test_no_more_than_so_many_answers_wait(script: Script) -> None:
+    _, order = answering(script, 2 * OUTBOX_ANSWERS + 1)
+    hold(script)
+    waiting = most = 0
+    for what in order:
+        waiting += 1 if what.startswith("run") else -1
+        most = max(most, waiting)
+    assert (most, waiting) == (OUTBOX_ANSWERS, 0)
+
+
+def test_no_answer_waits_when_jobs_take_long(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks, order = answering(script, 3)
+    clock = [0.0]
+    monkeypatch.setattr(scheduler_module, "monotonic", lambda: clock[0])
+    for task in tasks:
+        task.at_run = lambda: clock.__setitem__(0, clock[0] + 0.6 * OUTBOX_SECONDS)
+    hold(script)
+    assert order == ["run 0", "run 1", "deliver 0", "deliver 1", "run 2", "deliver 2"]
+
+
+def test_no_answer_waits_for_a_job_apart(script: Script) -> None:
+    _, order = answering(script, 2)
+    script.scheduler._slow.seen_slow(1)
+    assert hold(script) is True
+    assert order == ["run 0", "deliver 0", "run 1", "deliver 1"]
+
+
+def test_no_answer_waits_for_a_job_that_loses_the_permit(script: Script) -> None:
+    scheduler = script.scheduler
+    tasks, order = answering(script, 2)
+    tasks[1].at_run = lambda: scheduler._retake(scheduler._permits[0], 1)
+    assert hold(script) is True
+    assert order == ["run 0", "run 1", "deliver 0", "deliver 1"]
+
+
+def test_no_answer_waits_for_a_job_in_the_lane_when_nobody_is_idle(script: Script) -> None:
+    """The watchdog would have nobody to give the permit to."""
+    scheduler = script.scheduler
+    tasks, order = answering(script, 2)
+    scheduler._control = lambda job: bool(job == 1)
+    tasks[0].at_run = scheduler._idle.clear
+    hold(script)
+    assert order == ["run 0", "deliver 0", "run 1", "deliver 1"]
+
+
+@pytest.mark.parametrize("during", [0, 1])
+def test_no_answer_is_lost_by_a_stop(script: Script, during: int) -> None:
+    scheduler = script.scheduler
+    tasks, order = answering(script, 2)
+    tasks[during].at_run = lambda: scheduler.stop(wait=False)
+    hold(script)
+    assert order[-2:] == [["run 0", "deliver 0"], ["deliver 0", "deliver 1"]][during]
+
+
+def test_a_holder_that_stops_sends_what_waits(script: Script) -> None:
+    scheduler = script.scheduler
+    tasks, order = answering(script, 1)
+    tasks[0].at_run = lambda: setattr(scheduler, "stopping", True)
+    assert hold(script) is False
+    assert order == ["run 0", "deliver 0"]
+
+
+def test_an_answer_that_cannot_be_sent_costs_no_other(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks, order = answering(script, 3)
+
+    def fail(job: Any, answer: bytes) -> None:
+        raise RuntimeError("a fault")
+
+    tasks[1].deliver = fail  # type: ignore[method-assign]
+    hold(script)
+    assert order[3:] == ["deliver 0", "close 1", "deliver 2"]
+    assert "RuntimeError: a fault" in caplog.text
+
+
+# What a job leaves to do: on its thread, before other jobs, and no answer waits for it for long.
+
+
+def leave_to_do(task: Answering, what: Step = nothing) -> None:
+    def after() -> None:
+        task.order.append(f"after {task.fd}")
+        what()
+
+    task.at_run = lambda: setattr(task, "after", after)
+
+
+def test_what_a_job_has_left_to_do_comes_before_the_next_job(script: Script) -> None:
+    tasks, order = answering(script, 2)
+    for task in tasks:
+        leave_to_do(task)
+    hold(script)
+    assert order == ["run 0", "after 0", "run 1", "after 1", "deliver 0", "deliver 1"]
+    assert [task.after for task in tasks] == [None, None]
+
+
+def test_what_a_job_has_left_to_do_may_lose_the_permit(script: Script) -> None:
+    scheduler = script.scheduler
+    tasks, order = answering(script, 2)
+    worker, permit = scheduler._idle[-1], scheduler._permits[0]
+
+    def taken() -> None:
+        scheduler._retake(permit, permit.call())
+        order.append("after 0 goes on")
+
+    leave_to_do(tasks[0], taken)
+    assert hold(script) is True
+    assert order == ["run 0", "after 0", "deliver 0", "after 0 goes on"]
+    assert (list(worker.lent), worker.job) == ([], None)
+
+
+def test_what_a_job_apart_has_left_to_do_comes_after_the_answer(script: Script) -> None:
+    tasks, order = answering(script, 1)
+    script.scheduler._slow.seen_slow(0)
+    leave_to_do(tasks[0])
+    assert hold(script) is True
+    assert order == ["run 0", "deliver 0", "after 0"]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_fault_in_what_a_job_has_left_to_do_costs_nothing(
+    script: Script, apart: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks, order = answering(script, 1)
+    if apart:
+        script.scheduler._slow.seen_slow(0)
+
+    def fail() -> None:
+        raise RuntimeError("a fault")
+
+    leave_to_do(tasks[0], fail)
+    assert hold(script) is apart
+    assert sorted(order) == ["after 0", "deliver 0", "run 0"]
+    assert "RuntimeError: a fault" in caplog.text

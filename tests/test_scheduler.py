@@ -73,7 +73,7 @@ class Line(Task):
     def resume(self) -> Call | None:
         return self.ready(HANGUP)
 
-    def run(self, job: Call) -> None:
+    def run(self, job: Call) -> bytes | None:
         self.owners += 1
         assert self.owners == 1, "two threads run the same task"
         job.thread = threading.current_thread().name
@@ -82,6 +82,7 @@ class Line(Task):
         job.done.set()
         # One octet was taken, more may be there: come back rather than wait for an event.
         self.scheduler.resume(self)
+        return None
 
     def overload(self, job: Call) -> None:
         job.refused = True

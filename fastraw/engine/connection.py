@@ -43,70 +43,73 @@ class Connection(Outflow):
 
     # ---- on the thread that runs the job ----
 
-    def run(self, request: Request) -> None:
+    def run(self, request: Request) -> bytes | None:
         """Run the handler, or go on with its stream, and answer.
 
-        Nearly every request and response are ordinary; for those, `_answer` and `send` would do
-        just what is written out here.
+        Nearly every request and response are ordinary; for those, `_answer` and `finish` would do
+        just what is written out here and in `deliver`.
         """
         service = self.service
         if self.stream is not None:
             self.pump(request, self.stream)
-            return
+            return None
         try:
             response = service.handler(request)
             if type(response) is not Response:
                 if self.phase == UPGRADED:
                     self._leave_to_handler(request)
-                    return
+                    return None
                 response = as_response(response)
-            date = service.deadlines.date_and_end
-            out = known_answer(request, response, heads, date) if service.ordinary else None
-            after = None
-            if out is None:
-                if request.ordinary and service.ordinary:
-                    out = encode_ordinary(response, date)
-                if out is None:
-                    self._answer(request, response)
-                    return
-                after = None if response.ordinary else response.after
+            if service.ordinary:
+                date = service.deadlines.date_and_end
+                out = known_answer(request, response, heads, date)
+                if out is not None:
+                    return out
+                if request.ordinary and (out := encode_ordinary(response, date)) is not None:
+                    if not response.ordinary:
+                        self.after = response.after
+                    return out
+            return self._answer(request, response)
         except BaseException as error:
             self.answer_failure(request, error)
-            return
+            return None
+
+    def _answer(self, request: Request, response: Response) -> bytes | None:
+        """Any response to any request. Raises what is wrong with the response."""
+        if self.phase == UPGRADED:
+            self._leave_to_handler(request)
+            return None
+        service, head = self.service, request.head
+        request.ordinary = False
+        keep = self.keeps(request, response)
+        if response.iterable is not None:
+            self.begin_stream(request, response, keep)
+            return None
+        if response.source is not None:
+            self.begin_push(request, response)
+            return None
+        out = encode(response, head.method, head.minor_version, keep, service.deadlines.date)
+        request.answered = response.status, len(response.body) * (head.method != "HEAD")
+        self.keep = keep
+        self.after = response.after
+        return out
+
+    def deliver(self, request: Request, answer: bytes) -> None:
+        """Send what `run` has returned, now or as the client takes it, and finish."""
         try:
-            sent = self.sock.send(out)
+            sent = self.sock.send(answer)
         except OSError:
             sent = 0  # the client is slow, or gone: a second try will tell
-        if sent != len(out):
-            self.send(out[sent:], request, True)
-        elif self.more:
-            self.finish(request, True)
+        service = self.service
+        if sent != len(answer):
+            self.send(answer[sent:], request, self.keep)
+        elif self.more or not (request.ordinary and service.ordinary):
+            self.finish(request, self.keep)
         else:
             self.deadline = service.deadlines.idle
             self.lock.release()
             if self.stirred:
                 self.look_again()
-        if after is not None:
-            after()
-
-    def _answer(self, request: Request, response: Response) -> None:
-        """Any response to any request. Raises what is wrong with the response."""
-        if self.phase == UPGRADED:
-            self._leave_to_handler(request)
-            return
-        service, head = self.service, request.head
-        keep = self.keeps(request, response)
-        if response.iterable is not None:
-            self.begin_stream(request, response, keep)
-            return
-        if response.source is not None:
-            self.begin_push(request, response)
-            return
-        out = encode(response, head.method, head.minor_version, keep, service.deadlines.date)
-        request.answered = response.status, len(response.body) * (head.method != "HEAD")
-        self.send(out, request, keep)
-        if response.after is not None:
-            response.after()
 
     def keeps(self, request: Request, response: Response) -> bool:
         """Whether the connection is kept after this response, as far as its framing allows."""

@@ -1,8 +1,9 @@
 """Who runs what: permits, the worker pool, the queue.
 
-    a worker with a permit:   poll -> task.ready() -> job -> task.run(job) -> the next event
-    before a slow job:        give the permit to an idle worker -> task.run(job) -> come back
-    coming back:              take a queued job -> task.run(job) -> ... -> idle until given a permit
+    a worker with a permit:  poll -> task.ready() -> job -> task.run(job) -> the next event
+                             after the last one: task.deliver(answer) of each job -> poll
+    before a slow job:       give the permit to an idle worker -> task.run(job) -> come back
+    coming back:             take a queued job -> task.run(job) -> ... -> idle until given a permit
 
 Invariants, each kept at the place named:
 
@@ -25,41 +26,47 @@ Invariants, each kept at the place named:
 9. Whatever is queued or ready when the scheduler stops, or becomes so later, or is let go later,
    is closed, by `stop` or by the thread that finds it. (`stop`, `resume`, `_dispatch`, `_hold`,
    `Task.let_go`)
+10. An answer waits in `Permit.outbox` while others that are ready run, since to send one wakes its
+    client, and drives the handlers' code out of the caches. It waits for OUTBOX_ANSWERS jobs or
+    OUTBOX_SECONDS, and never for a poll, for a job apart, or for one that the watchdog could not
+    take the permit from: whoever gives the permit away delivers first. (`_hold`, `_give`, `stop`)
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any, Protocol
 
+from .jobqueue import JobQueue
+from .permit import (
+    CAN_LOOK,
+    FAULT,
+    LOOK_SECONDS,
+    OUTBOX_ANSWERS,
+    OUTBOX_SECONDS,
+    SHORT_SLEEP_SECONDS,
+    Job,
+    Permit,
+    Worker,
+    answer_apart,
+    call_after,
+    permit_count,
+)
 from .poller import EVENTS_AT_ONCE, Poller
 from .routes import SlowRoutes
-from .task import NEVER, Task
+from .task import Task
 from .watchdog import Watchdog, Watched
-
-# Waking a sleeping core costs more than to look this long whether something comes at once.
-LOOK_SECONDS = 50e-6
-# A sleep as short as this, waking included, is one that looking would have saved.
-SHORT_SLEEP_SECONDS = 100e-6
-# Looks in vain, one after the other, before a holder stops looking.
-VAIN_LOOKS = 4
-# Short sleeps in a row before it starts again; from one to this many, doubled each time it stops.
-MAX_SHORT_SLEEPS = 64
 
 # A poller that fails might fail for ever; it must not take a core, or fill the log, with it.
 FAULT_SECONDS = 0.1
 
 _log = logging.getLogger("fastraw.error")
-
-Job = Any
 
 
 class Housekeeping(Protocol):
@@ -70,52 +77,6 @@ class Housekeeping(Protocol):
 
     def timeout(self, now: float) -> float | None:
         """Seconds until there is something to do; None for never."""
-
-
-class Permit:
-    """The right to poll, with what its holders share."""
-
-    __slots__ = ("events", "holder", "looks", "short_sleeps", "sleeping", "vain", "wanted")
-
-    def __init__(self) -> None:
-        self.events: Iterator[tuple[Any, int]] = iter(())
-        self.holder: Worker | None = None
-        self.sleeping = False
-        self.looks = False
-        self.vain = 0
-        self.short_sleeps = 0
-        self.wanted = 1
-
-    def call(self) -> object | None:
-        holder = self.holder
-        return None if holder is None else holder.job
-
-
-class Worker:
-    """A thread of the pool. `job` is what it runs inline, shown to the watchdog."""
-
-    __slots__ = ("apart", "inline", "job", "lent", "permit", "thread_id", "wake")
-
-    def __init__(self) -> None:
-        self.job: Job | None = None
-        # Not a list, which would ask for memory and give it back with every job.
-        self.lent: deque[Permit] = deque()
-        self.permit: Permit | None = None
-        self.wake = threading.Lock()
-        self.wake.acquire()
-        self.thread_id = 0
-        # Jobs run, counted here and added up when read: nothing hot is shared between threads.
-        self.inline = 0
-        self.apart = 0
-
-
-def permit_count() -> int:
-    """One under the GIL, one for each CPU that we may use without it."""
-    if getattr(sys, "_is_gil_enabled", lambda: True)():
-        return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Scheduler:
@@ -148,20 +109,16 @@ class Scheduler:
         self._route = route
         self._control = control
         self._housekeeping = housekeeping
-        self._queue_seconds = NEVER if queue_seconds is None else queue_seconds
         self._permits = [Permit() for _ in range(permit_count())]
         self._pool = [Worker() for _ in range(workers + len(self._permits) + 1)]
         self._idle = list(self._pool)
         self._ready: deque[Task] = deque()
         # Guards the queue, and with it the changes of _idle and _apart (invariant 6).
         self._lock = threading.Lock()
-        self._queue: deque[tuple[float, Task, Job]] = deque()
-        # Jobs whose answer has begun: nothing but cutting it off could be said to the client.
-        self._begun: deque[tuple[Task, Job]] = deque()
+        self._queue = JobQueue(queue_seconds)
         self._apart = 0
         self._slow = SlowRoutes()
         self._threads = len(self._pool)
-        self._can_look = (os.cpu_count() or 1) > 1
         self.stopping = False
         watched: list[Watched] = list(self._permits)
         self._watchdog = Watchdog(watched, self._retake)
@@ -203,14 +160,15 @@ class Scheduler:
         with self._lock:
             self.stopping = True
             idle, self._idle[:] = self._idle[:], []
-            left = [task for task, _ in self._begun] + [task for _, task, _ in self._queue]
-            self._begun.clear()
-            self._queue.clear()
+            taken = []
+            left = self._queue.clear()
             # As the watchdog would: nobody comes back to what is left of a batch of events.
             for permit in self._permits:
                 holder = permit.holder
-                if holder is not None and holder.lent:
-                    self._take_back(holder)
+                if holder is not None and holder.lent and self._take_back(holder):
+                    taken.append(permit)
+        for permit in taken:
+            permit.deliver()
         for worker in idle:
             worker.wake.release()
         self.poller.wake()
@@ -219,15 +177,16 @@ class Scheduler:
             task.close()
         self._close_ready()
 
-    def _take_back(self, holder: Worker) -> None:
+    def _take_back(self, holder: Worker) -> bool:
         """Take the permit of an inline job for good. The caller holds `_lock`."""
         try:
             permit = holder.lent.pop()
         except IndexError:
-            return  # the job has ended; its thread goes on to see that we stop
+            return False  # the job has ended; its thread goes on to see that we stop
         permit.holder = None
         self._apart += 1
         self._leave_events(permit)
+        return True
 
     def _leave_events(self, permit: Permit) -> None:
         """Put what is left of the ready queue's part of a batch back; the rest are hints."""
@@ -281,7 +240,7 @@ class Scheduler:
 
     def queued(self) -> int:
         """Jobs that wait for a worker."""
-        return len(self._queue) + len(self._begun)
+        return len(self._queue)
 
     def served(self) -> int:
         """Jobs run so far."""
@@ -319,7 +278,7 @@ class Scheduler:
         """
         task_of = self.tasks.get
         idle, lent, slow = self._idle, worker.lent, self._slow.routes
-        route, watchdog = self._route, self._watchdog
+        outbox, route, watchdog = permit.outbox, self._route, self._watchdog
         task: Task | None = None
         while not self.stopping:
             try:
@@ -339,26 +298,37 @@ class Scheduler:
                         job = task.resume()
                     if job is None:
                         continue
-                    if (idle and not (slow and route(job) in slow)) or self._has_lane(job):
+                    if (idle and not (slow and route(job) in slow)) or self._in_lane(permit, job):
                         lent.append(permit)
                         worker.job = job
                         if watchdog.asleep:
                             watchdog.rouse()
-                        task.run(job)
+                        answer = task.run(job)
                         worker.job = None
                         worker.inline += 1
                         try:
                             lent.pop()
                         except IndexError:
+                            answer_apart(task, job, answer)
                             return True
+                        if answer is None:
+                            continue
+                        outbox.append((task, job, answer))
+                        if task.after is not None and not self._after(worker, permit, task, job):
+                            return True
+                        if len(outbox) >= OUTBOX_ANSWERS or monotonic() >= permit.due:
+                            permit.deliver()
+                            permit.due = monotonic() + OUTBOX_SECONDS
                     elif self._dispatch(worker, permit, task, job):
                         return True
                 task = None
+                if outbox:
+                    permit.deliver()
                 permit.events = iter(self._poll(permit))
             except BaseException:
                 # Only a fault of fastraw itself comes here. The permit must outlive it, or the
                 # server would stand still.
-                _log.exception("A fault in fastraw's engine")
+                _log.exception(FAULT)
                 if task is None:
                     time.sleep(FAULT_SECONDS)
                 else:
@@ -369,11 +339,39 @@ class Scheduler:
                         lent.pop()
                     except IndexError:
                         return True
+        permit.deliver()
         self._leave_events(permit)
         self._close_ready()
         # Several holders may be asleep in the poller; each one wakes the next.
         self.poller.wake()
         return False
+
+    def _after(self, worker: Worker, permit: Permit, task: Task, job: Job) -> bool:
+        """Run what a job left to do, inline; False when the permit is gone.
+
+        Before any other job on this thread, which might wait for what it gives back. If it takes
+        long, the answer does not wait for it: the permit's next holder has it.
+        """
+        after, task.after = task.after, None
+        assert after is not None
+        worker.lent.append(permit)
+        worker.job = job
+        if self._watchdog.asleep:
+            self._watchdog.rouse()
+        call_after(after)
+        worker.job = None
+        try:
+            worker.lent.pop()
+        except IndexError:
+            return False
+        return True
+
+    def _in_lane(self, permit: Permit, job: Job) -> bool:
+        """Whether a job runs at once though nobody is idle to take the permit over."""
+        if not self._has_lane(job):
+            return False
+        permit.deliver()
+        return True
 
     def _has_lane(self, job: Job) -> bool:
         return self._control(job) and self._route(job) not in self._slow.routes
@@ -387,11 +385,8 @@ class Scheduler:
             elif self._apart < self.workers and self._idle:
                 self._apart += 1
                 heir = self._idle.pop()
-            elif task.begun:
-                self._begun.append((task, job))
-                return False
             else:
-                self._queue.append((monotonic() + self._queue_seconds, task, job))
+                self._queue.put(task, job, monotonic())
                 return False
         if heir is None:
             task.close()
@@ -402,6 +397,7 @@ class Scheduler:
 
     def _give(self, heir: Worker, permit: Permit) -> None:
         """Hand a permit that the caller owns to a worker that it took from `_idle`."""
+        permit.deliver()
         permit.holder = None
         heir.permit = permit
         heir.wake.release()
@@ -410,10 +406,12 @@ class Scheduler:
         route = self._route(job)
         began = monotonic()
         try:
-            task.run(job)
+            answer = task.run(job)
         except BaseException:
-            _log.exception("A fault in fastraw's engine")
+            _log.exception(FAULT)
             task.close()
+        else:
+            answer_apart(task, job, answer)
         self._slow.ran_apart(route, monotonic() - began)
         worker.apart += 1
 
@@ -421,18 +419,15 @@ class Scheduler:
         """After a job that ran apart: queued jobs first, then idle."""
         while True:
             with self._lock:
-                if self._begun:
-                    task, job = self._begun.popleft()
-                elif self._queue:
-                    _, task, job = self._queue.popleft()
-                else:
+                queued = self._queue.take()
+                if queued is None:
                     self._apart -= 1
                     if self.stopping:
                         worker.wake.release()
                     else:
                         self._idle.append(worker)
                     return
-            self._run_apart(worker, task, job)
+            self._run_apart(worker, *queued)
 
     def _poll(self, permit: Permit) -> list[tuple[Any, int]]:
         """What is ready: (descriptor, mask) of events, (task, 0) of the ready queue."""
@@ -443,6 +438,7 @@ class Scheduler:
         if not events and not ready:
             events = self._wait(permit)
         now = monotonic()
+        permit.due = now + OUTBOX_SECONDS
         self._housekeeping.tick(now)
         if self._queue:
             self._shed(now)
@@ -461,41 +457,33 @@ class Scheduler:
             while now < enough:
                 events = self.poller.poll(0, EVENTS_AT_ONCE)
                 if events or self._ready:
-                    permit.vain = 0
-                    permit.wanted = 1
+                    permit.looked(found=True)
                     return events
                 now = monotonic()
-            permit.vain += 1
-            if permit.vain >= VAIN_LOOKS:
-                permit.looks = False
-                permit.short_sleeps = 0
-                permit.wanted = min(2 * permit.wanted, MAX_SHORT_SLEEPS)
+            permit.looked(found=False)
         # First say that we sleep, then look whether there is reason not to: `resume` and `stop`
         # do it the other way round.
         permit.sleeping = True
         timeout = self._housekeeping.timeout(now)
-        if self._queue and self._queue_seconds != NEVER:
-            until = max(0.0, self._queue[0][0] - now)
-            timeout = until if timeout is None else min(timeout, until)
+        overdue = self._queue.timeout(now)
+        if overdue is not None:
+            timeout = overdue if timeout is None else min(timeout, overdue)
         if self._ready or self.stopping:
             timeout = 0
         events = self.poller.poll(timeout, EVENTS_AT_ONCE)
         permit.sleeping = False
-        if self._can_look and not permit.looks:
-            short = events and monotonic() - now < SHORT_SLEEP_SECONDS
-            permit.short_sleeps = permit.short_sleeps + 1 if short else 0
-            if permit.short_sleeps >= permit.wanted:
-                permit.looks = True
-                permit.vain = 0
+        if CAN_LOOK and not permit.looks:
+            permit.slept(short=bool(events) and monotonic() - now < SHORT_SLEEP_SECONDS)
         return events
 
     def _shed(self, now: float) -> None:
         """Refuse the queued jobs whose time is over."""
         while True:
             with self._lock:
-                if not self._queue or self._queue[0][0] > now:
-                    return
-                _, task, job = self._queue.popleft()
+                overdue = self._queue.take_overdue(now)
+            if overdue is None:
+                return
+            task, job = overdue
             task.overload(job)
 
     # ---- on the watchdog's thread ----

@@ -13,6 +13,7 @@ one of them go on: no event is lost and none is handled twice.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from .poller import READABLE, Poller
@@ -43,7 +44,7 @@ class Task:
     """A connection, or a listener. Where a method says that the caller gives the lock, it holds
     the lock before and owns nothing after."""
 
-    __slots__ = ("deadline", "fd", "lock", "scheduler", "stirred")
+    __slots__ = ("after", "deadline", "fd", "lock", "scheduler", "stirred")
 
     def __init__(self, fd: int, scheduler: Resumer) -> None:
         self.fd = fd
@@ -51,6 +52,8 @@ class Task:
         self.stirred = False
         self.deadline = NEVER
         self.scheduler = scheduler
+        self.after: Callable[[], object] | None = None
+        """What the job that has just returned an answer left to do, on the same thread."""
 
     @property
     def begun(self) -> bool:
@@ -65,8 +68,13 @@ class Task:
         """Go on without an event; a job, as above. The caller gives the lock."""
         raise NotImplementedError
 
-    def run(self, job: Any) -> None:
-        """Run a job, on whatever thread. The caller gives the lock."""
+    def run(self, job: Any) -> bytes | None:
+        """Run a job, on whatever thread. An answer, which the caller hands to `deliver` sooner or
+        later; None when there is none, and then the caller has given the lock."""
+        raise NotImplementedError
+
+    def deliver(self, job: Any, answer: bytes) -> None:
+        """Send the answer to a job, without waiting. The caller gives the lock."""
         raise NotImplementedError
 
     def overload(self, job: Any) -> None:

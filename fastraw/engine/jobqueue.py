@@ -1,0 +1,67 @@
+"""Jobs that wait for a worker: first come, first served, but what has begun goes first.
+
+The scheduler calls these methods with its lock held; the length may be read at any time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from .task import NEVER, Task
+
+Job = Any
+
+
+class JobQueue:
+    """Two queues, so that an answer which a client has seen the beginning of is never refused.
+
+    Args:
+        seconds: what a job that has not begun may wait; None for no end.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = NEVER if seconds is None else seconds
+        self._new: deque[tuple[float, Task, Job]] = deque()
+        self._begun: deque[tuple[Task, Job]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._new) + len(self._begun)
+
+    def put(self, task: Task, job: Job, now: float) -> None:
+        """A job that no worker has time for."""
+        if task.begun:
+            self._begun.append((task, job))
+        else:
+            self._new.append((now + self._seconds, task, job))
+
+    def take(self) -> tuple[Task, Job] | None:
+        """The next job; None when there is none."""
+        if self._begun:
+            return self._begun.popleft()
+        if self._new:
+            _, task, job = self._new.popleft()
+            return task, job
+        return None
+
+    def take_overdue(self, now: float) -> tuple[Task, Job] | None:
+        """A job whose time is over; None when there is none."""
+        if self._new and self._new[0][0] <= now:
+            _, task, job = self._new.popleft()
+            return task, job
+        return None
+
+    def timeout(self, now: float) -> float | None:
+        """Seconds until a job's time is over; None for never."""
+        try:
+            until = self._new[0][0]
+        except IndexError:
+            return None
+        return None if until == NEVER else max(0.0, until - now)
+
+    def clear(self) -> list[Task]:
+        """Take all out; their tasks."""
+        tasks = [task for task, _ in self._begun] + [task for _, task, _ in self._new]
+        self._begun.clear()
+        self._new.clear()
+        return tasks

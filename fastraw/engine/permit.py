@@ -1,0 +1,151 @@
+"""Permits, and the workers that hold them one after the other.
+
+What a permit's holders share lies in the permit, not on a stack, so that whoever has it goes on
+where the last one stopped. Only its owner may touch it (scheduler.py, invariants 1 and 2).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .task import Task
+
+# What an answer may wait for, so that those of several jobs are sent together: most of what there
+# is to gain by that, and less than what the watchdog lets a job hold everybody up.
+OUTBOX_ANSWERS = 32
+OUTBOX_SECONDS = 1e-3
+
+# Waking a sleeping core costs more than to look this long whether something comes at once.
+LOOK_SECONDS = 50e-6
+# A sleep as short as this, waking included, is one that looking would have saved.
+SHORT_SLEEP_SECONDS = 100e-6
+# Looks in vain, one after the other, before a holder stops looking.
+VAIN_LOOKS = 4
+# Short sleeps in a row before it starts again; from one to this many, doubled each time it stops.
+MAX_SHORT_SLEEPS = 64
+
+CAN_LOOK = (os.cpu_count() or 1) > 1
+FAULT = "A fault in fastraw's engine"
+
+_log = logging.getLogger("fastraw.error")
+
+Job = Any
+
+
+class Permit:
+    """The right to poll, with what its holders share.
+
+    Attributes:
+        events: what is left of the last poll.
+        outbox: answers to jobs, not sent yet.
+        due: when what is in the outbox is to be sent at the latest.
+        holder: whose it is; None while it changes hands.
+        sleeping: whether the holder may be asleep in a poll.
+        looks: whether a holder looks for a moment before it sleeps.
+    """
+
+    __slots__ = (
+        "_short_sleeps", "_vain", "_wanted", "due", "events", "holder", "looks", "outbox",
+        "sleeping",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.events: Iterator[tuple[Any, int]] = iter(())
+        self.outbox: deque[tuple[Task, Job, bytes]] = deque()
+        self.due = 0.0
+        self.holder: Worker | None = None
+        self.sleeping = False
+        self.looks = False
+        self._vain = 0
+        self._short_sleeps = 0
+        self._wanted = 1
+
+    def call(self) -> object | None:
+        """The job that the holder runs inline at this moment."""
+        holder = self.holder
+        return None if holder is None else holder.job
+
+    def deliver(self) -> None:
+        """Send what is in the outbox."""
+        outbox = self.outbox
+        while outbox:
+            task, job, answer = outbox.popleft()
+            try:
+                task.deliver(job, answer)
+            except BaseException:
+                _log.exception(FAULT)
+                task.close()
+
+    def looked(self, found: bool) -> None:
+        """A holder has looked: stop it when that is in vain too often."""
+        if found:
+            self._vain = 0
+            self._wanted = 1
+            return
+        self._vain += 1
+        if self._vain >= VAIN_LOOKS:
+            self.looks = False
+            self._short_sleeps = 0
+            self._wanted = min(2 * self._wanted, MAX_SHORT_SLEEPS)
+
+    def slept(self, short: bool) -> None:
+        """A holder that does not look has slept: let it look when that would have found more."""
+        self._short_sleeps = self._short_sleeps + 1 if short else 0
+        if self._short_sleeps >= self._wanted:
+            self.looks = True
+            self._vain = 0
+
+
+class Worker:
+    """A thread of the pool. `job` is what it runs inline, shown to the watchdog."""
+
+    __slots__ = ("apart", "inline", "job", "lent", "permit", "thread_id", "wake")
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        # Not a list, which would ask for memory and give it back with every job.
+        self.lent: deque[Permit] = deque()
+        self.permit: Permit | None = None
+        self.wake = threading.Lock()
+        self.wake.acquire()
+        self.thread_id = 0
+        # Jobs run, counted here and added up when read: nothing hot is shared between threads.
+        self.inline = 0
+        self.apart = 0
+
+
+def permit_count() -> int:
+    """One under the GIL, one for each CPU that we may use without it."""
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        return 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def answer_apart(task: Task, job: Job, answer: bytes | None) -> None:
+    """Send the answer to a job that did not end as a permit holder's, and do what is left."""
+    if answer is None:
+        return
+    after, task.after = task.after, None
+    try:
+        task.deliver(job, answer)
+    except BaseException:
+        _log.exception(FAULT)
+        task.close()
+    if after is not None:
+        call_after(after)
+
+
+def call_after(after: Callable[[], object]) -> None:
+    """Do what a job has left to do. Its task may be at the next job already."""
+    try:
+        after()
+    except BaseException:
+        _log.exception(FAULT)
