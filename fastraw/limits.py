@@ -64,7 +64,10 @@ class Timeouts:
     """From the first octet of a request to the end of its head; then 408. None: no end."""
 
     body_seconds: float | None = 60.0
-    """From the end of the head to the end of the content; then 408. None: no end."""
+    """From the end of the head to the end of the content; then 408. None: no end.
+
+    Of content that a handler reads itself, what its reads wait for the client in all; one that
+    takes long uploads from slow clients needs more."""
 
     queue_seconds: float | None = 5.0
     """What a complete request waits for a worker; then 503 with Retry-After. None: no end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
@@ -272,6 +273,22 @@ def test_content_that_does_not_come_ends_the_connection() -> None:
         client.send(b"0\r\n\r\n" + SMUGGLED)
         client.expect_end()
     assert handler.paths == ["/read"]
+    assert handler.faults == ["HTTPError", "ClientDisconnected"]
+
+
+def test_a_client_that_drips_does_not_hold_the_handler() -> None:
+    """What the reads wait is limited in all, not each by itself."""
+    handler = Reading()
+    timeouts = Timeouts(body_seconds=0.2)
+    with FastServer(handler, port=0, timeouts=timeouts) as running, connect(running) as client:
+        client.send(CHUNKED + b"fffff\r\n")
+
+        def drip() -> bool:
+            client.send(b"x")
+            return bool(select.select([client.sock], [], [], 0.05)[0])
+
+        assert eventually(drip)
+        assert client.response().body == b"answered"
     assert handler.faults == ["HTTPError", "ClientDisconnected"]
 
 

@@ -22,11 +22,12 @@ class BodyStream(io.RawIOBase):
     """The content of a request, read from the client by the handler's thread, which waits.
 
     Wrapped in an io.BufferedReader it is `Request.stream`. Reads raise ClientDisconnected when
-    the client goes away, HTTPError 408 when it sends nothing for Timeouts.body_seconds, and
+    the client goes away, HTTPError 408 when they have waited Timeouts.body_seconds in all, and
     ParseError when the chunks are malformed.
 
     Attributes:
         wants_continue: the client waits for 100 (Continue), sent when content is first read.
+        waited_seconds: what reads have waited for the client so far.
         failed: a read has raised; where the content ends is not known.
     """
 
@@ -42,6 +43,7 @@ class BodyStream(io.RawIOBase):
         self.request = request
         self.decoder = decoder
         self.wants_continue = wants_continue
+        self.waited_seconds = 0.0
         self.failed = False
 
     def readable(self) -> bool:

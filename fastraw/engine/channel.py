@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 import struct
 from time import monotonic
 
 from ..file import FileSlice
 from .clients import Address
-from .poller import READABLE, WRITABLE
+from .poller import READABLE, WRITABLE, wait_until
 from .service import Service
 from .task import Task
 
@@ -148,7 +147,7 @@ class Channel(Task):
         the client is gone, or takes nothing for Timeouts.write_seconds."""
         out = memoryview(octets)
         while out := out[self.send_some(out) :]:
-            if not _wait_writable(self.sock, self.service.timeouts.write_seconds):
+            if not wait_until(self.sock, WRITABLE, self.service.timeouts.write_seconds):
                 raise TimeoutError("the client takes no more")
 
     # Closing.
@@ -206,11 +205,3 @@ class Channel(Task):
             self.discarded_bytes += len(data)
         self.close()
         return False
-
-
-def _wait_writable(sock: socket.socket, seconds: float | None) -> bool:
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(sock, select.POLLOUT)
-        return bool(poll.poll(None if seconds is None else seconds * 1000))
-    return bool(select.select([], [sock], [], seconds)[1])

@@ -8,7 +8,6 @@ chose to read its content itself.
 from __future__ import annotations
 
 import logging
-import select
 import socket
 from io import BufferedReader
 from time import monotonic
@@ -25,7 +24,7 @@ from ..spool import Spool
 from .bodystream import BodyStream, Discard
 from .channel import BODY, READING, SKIPPING, Channel
 from .clients import Address
-from .poller import HANGUP, READABLE, WRITABLE
+from .poller import HANGUP, READABLE, WRITABLE, wait_until
 from .service import Service
 
 # A request rarely needs more, and a larger buffer costs more to allocate than it saves.
@@ -307,8 +306,7 @@ class Intake(Channel):
             try:
                 received = self.sock.recv(BODY_READ_BYTES)
             except BlockingIOError:
-                if not _wait_readable(self.sock, self.service.timeouts.body_seconds):
-                    raise HTTPError(408, "The content did not arrive in time.") from None
+                self._wait_for_content(stream)
                 continue
             except OSError as error:
                 raise ClientDisconnected(str(error)) from error
@@ -320,6 +318,15 @@ class Intake(Channel):
         if stream.decoder.done:
             stream.request.trailers = stream.decoder.trailers
         self.more = True  # whether the socket is empty is not known; look after the answer
+
+    def _wait_for_content(self, stream: BodyStream) -> None:
+        """Until there is some. The waiting is summed up: what the handler does between two reads
+        is not the client's fault, but a client that drips gains nothing by it."""
+        began, limit = monotonic(), self.service.timeouts.body_seconds
+        left = None if limit is None else max(0.0, limit - stream.waited_seconds)
+        if not wait_until(self.sock, READABLE, left):
+            raise HTTPError(408, "The content did not arrive in time.")
+        stream.waited_seconds += monotonic() - began
 
     def _say_continue(self) -> None:
         """100 (Continue), on the handler's thread; a client that takes nothing goes without."""
@@ -337,11 +344,3 @@ class Intake(Channel):
         self.phase = SKIPPING
         self.deadline = self.service.deadlines.body
         self.scheduler.resume(self)
-
-
-def _wait_readable(sock: socket.socket, seconds: float | None) -> bool:
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        return bool(poll.poll(None if seconds is None else seconds * 1000))
-    return bool(select.select([sock], [], [], seconds)[0])

@@ -198,6 +198,16 @@ class SelectorPoller:
             self._theirs.close()
 
 
+def wait_until(sock: socket.socket, mask: int, seconds: float | None) -> bool:
+    """Block until one socket is READABLE or WRITABLE as `mask` says; False after `seconds`."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, mask)  # POLLIN and POLLOUT are the same numbers everywhere
+        return bool(poll.poll(None if seconds is None else seconds * 1000))
+    readers, writers = [sock] * (mask == READABLE), [sock] * (mask == WRITABLE)
+    return any(select.select(readers, writers, [], seconds))
+
+
 def default_poller() -> Poller:
     """The best that this system has."""
     return EpollPoller() if hasattr(select, "epoll") else SelectorPoller()
