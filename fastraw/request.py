@@ -18,6 +18,10 @@ from .parameters import Parameters, parse_query
 from .parse import Head, RequestBase, quick
 from .spool import Spool
 
+# What the access log calls a request whose connection was closed before there was an answer, which
+# is hardly ever ours to do. No status of HTTP, but nginx's, so that log readers know it.
+CLIENT_CLOSED = 499
+
 
 class Peer(Protocol):
     """What a request needs to know of the connection it came by."""
@@ -85,7 +89,7 @@ class Request(RequestBase):
     """For routers: what each of them has found for this request."""
     began = 0.0
     """For the access log: when the head was complete, on the monotonic clock."""
-    answered = (0, 0)
+    answered = (CLIENT_CLOSED, 0)
     """For the access log: status and octets of content sent."""
 
     def __init__(self, head: Head, peer: Peer) -> None:

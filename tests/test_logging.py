@@ -152,8 +152,27 @@ def test_answers_that_are_cut_off_have_their_line_too(lines: Lines) -> None:
         with connect(running) as client:
             client.send(get("/gone"))
             client.expect_cut()
-        # No answer, no status.
-        assert lines.taken(3)[2] == ("127.0.0.1", "GET /gone HTTP/1.1", 0, 0)
+        # No answer, no status of HTTP.
+        assert lines.taken(3)[2] == ("127.0.0.1", "GET /gone HTTP/1.1", 499, 0)
+
+
+def test_a_client_that_leaves_before_its_answer(lines: Lines) -> None:
+    with FastServer(App(), port=0) as running:
+        with connect(running) as client:
+            client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx")
+        assert lines.taken(1) == [("127.0.0.1", "POST / HTTP/1.1", 499, 0)]
+
+
+def test_a_client_that_is_cut_off_before_its_answer(lines: Lines) -> None:
+    with FastServer(App(), port=0) as running, connect(running) as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx")
+        assert running._running is not None
+        tasks = running._running.service.tasks
+        assert eventually(
+            lambda: any(getattr(task, "request", None) for task in list(tasks.values()))
+        )
+        assert running.stop(timeout=0).aborted == 1
+        assert lines.taken(1) == [("127.0.0.1", "POST / HTTP/1.1", 499, 0)]
 
 
 def test_requests_that_wait_in_vain_have_theirs(lines: Lines) -> None:

@@ -249,6 +249,7 @@ class Outflow(Intake):
             raise
         self.request = request
         self.pushed = Push(source, octets, framing, response.status)
+        request.answered = response.status, 0
         self.phase = PUSHING
         source.attach(self.nudge)
         self.push()
