@@ -85,6 +85,8 @@ class Request(RequestBase):
 
     deadline_at: float | None = None
     """When the answer should be there, on the monotonic clock; `deadline` says what is left."""
+    queued_at = 0.0
+    """When it had to begin to wait for a worker, on the monotonic clock; most need not."""
     matched: dict[int, Any] | None = None
     """For routers: what each of them has found for this request."""
     began = 0.0

@@ -40,7 +40,8 @@ class RouteOptions:
     """Answer even when every worker is blocked and the queue is full."""
 
     timeout_seconds: float | None = None
-    """What `request.deadline` begins with. None: there is no deadline."""
+    """What `request.deadline` begins with, when the request is complete: waiting for a worker
+    counts. None: there is no deadline."""
 
     def __post_init__(self) -> None:
         for name, value in (("stream_body", self.stream_body), ("control", self.control)):

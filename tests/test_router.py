@@ -7,7 +7,9 @@ import inspect
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +24,7 @@ from fastraw.route import Answer, Handler, RouteOptions, wrap
 from fastraw.testing import RawClient, RawResponse
 from tests.made import made
 from tests.program import PYTHON, Program
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 SOME_UUID = "01234567-89ab-cdef-0123-456789abcdef"
 
@@ -639,6 +641,30 @@ def test_a_timeout_is_the_deadline() -> None:
     assert both(request) == "True"
     assert request.deadline is not None
     assert request.deadline <= 995
+
+
+def test_waiting_for_a_worker_counts_for_the_deadline() -> None:
+    app, go = Router(), threading.Event()
+    deadlines = []
+
+    @app.get("/{name}", timeout_seconds=1000)
+    def wait(request: Request) -> Answer:
+        deadlines.append(request.deadline_at)
+        assert go.wait(PATIENCE_SECONDS)
+        return "done"
+
+    with FastServer(app, port=0, workers=1) as running, ExitStack() as stack:
+        assert running._running is not None
+        running._running.scheduler._slow.seen_slow(app.route_key(made("/x")))
+        clients = [stack.enter_context(RawClient(running.address)) for _ in range(2)]
+        for client in clients:
+            client.send(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert eventually(lambda: running.stats().queued == 1)
+        queued_by = time.monotonic()
+        go.set()
+        for client in clients:
+            assert client.response().body == b"done"
+    assert max(deadlines) <= queued_by + 1000
 
 
 # The way back.

@@ -146,6 +146,10 @@ class Connection(Outflow):
         request.answered = error.status, content_bytes(out)
         self.send(out, request, keep)
 
+    def queued(self, request: Request, now: float) -> None:
+        """A request has to wait for a worker: its deadline counts from here."""
+        request.queued_at = now
+
     def overload(self, request: Request) -> None:
         """Refuse a request that has waited too long for a worker."""
         error = HTTPError(503, "The server is busy.", headers=[RETRY_AFTER])

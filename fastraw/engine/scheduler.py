@@ -386,7 +386,9 @@ class Scheduler:
                 self._apart += 1
                 heir = self._idle.pop()
             else:
-                self._queue.put(task, job, monotonic())
+                now = monotonic()
+                task.queued(job, now)
+                self._queue.put(task, job, now)
                 return False
         if heir is None:
             task.close()

@@ -77,6 +77,9 @@ class Task:
         """Send the answer to a job, without waiting. The caller gives the lock."""
         raise NotImplementedError
 
+    def queued(self, job: Any, now: float) -> None:
+        """A job has to wait for a worker; told, whoever owns the task, before it waits."""
+
     def overload(self, job: Any) -> None:
         """Refuse a job that no worker had time for; must not block. The caller gives the lock."""
         raise NotImplementedError

@@ -24,7 +24,7 @@ class Options(TypedDict, total=False):
     max_body_bytes: int
     """Content beyond this is answered with 413, whatever the server's Limits allow."""
     timeout_seconds: float
-    """What `request.deadline` begins with."""
+    """What `request.deadline` begins with when the request is complete; see RouteOptions."""
     lane: Literal["control"]
     """Answered even when every worker is blocked and the queue is full."""
 
@@ -35,7 +35,7 @@ def with_timeout(handler: Handler, seconds: float | None) -> Handler:
 
     def run(request: Request) -> Answer:
         if request.deadline_at is None:  # else something around has begun to count
-            request.deadline_at = monotonic() + seconds
+            request.deadline_at = (request.queued_at or monotonic()) + seconds
         return handler(request)
 
     return run
