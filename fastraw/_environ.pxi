@@ -9,6 +9,7 @@ cdef PyObject* known_keys[KNOWN]
 """The environ's key for each of known_objects."""
 
 cdef str REQUEST_METHOD = "REQUEST_METHOD"
+cdef str GET = "GET"
 cdef str REQUEST_URI = "REQUEST_URI"
 cdef str SERVER_PROTOCOL = "SERVER_PROTOCOL"
 cdef str PATH_INFO = "PATH_INFO"
@@ -17,8 +18,6 @@ cdef str REMOTE_ADDR = "REMOTE_ADDR"
 cdef str REMOTE_PORT = "REMOTE_PORT"
 cdef str HTTP_COOKIE = "HTTP_COOKIE"
 cdef str HTTP_1_0 = "HTTP/1.0"
-cdef str HTTP_1_1 = "HTTP/1.1"
-cdef str EMPTY = ""
 
 
 cdef object key_of(octets name, Py_ssize_t length):
@@ -81,6 +80,43 @@ cdef int put_fields(Head head, dict environ) except -1:
     return 0
 
 
+cdef str text_of_port(object port):
+    """str(port), without a look at what it is for each digit."""
+    cdef long number, left
+    cdef Py_ssize_t length = 1
+    cdef str text
+    cdef uint8_t* out
+    if not PyLong_CheckExact(port) or not 0 <= port <= 65535:
+        return str(port)
+    number = left = port
+    while left >= 10:
+        left = left // 10
+        length += 1
+    text = PyUnicode_New(length, 127)
+    out = <uint8_t*>PyUnicode_DATA(text)
+    while length:
+        length -= 1
+        out[length] = <uint8_t>(c"0" + number % 10)
+        number = number // 10
+    return text
+
+
+def ordinary_environ(RequestBase request, object origin, dict template):
+    """See `_environ_py`."""
+    cdef object head = request.head, peer = request._peer
+    cdef octets target
+    if not request.ordinary or peer.origin is not origin:
+        return None
+    if request.mounted is not None and request.mounted:
+        return None
+    if type(head) is not Head:
+        return None if head.target == "*" else head.environ(template, peer.client)
+    target = (<Head>head).start + len((<Head>head).method) + 1
+    if target[0] == c"*":
+        return None
+    return environ_in_c(<Head>head, template, peer.client)
+
+
 cdef dict environ_in_c(Head head, dict template, object client):
     cdef octets target = head.start + len(head.method) + 1
     cdef octets end = target + head.target_length
@@ -101,17 +137,18 @@ cdef dict environ_in_c(Head head, dict template, object client):
         environ[PATH_INFO], environ[QUERY_STRING] = path_and_query(whole)
     elif query == NULL:
         environ[PATH_INFO] = whole
-        environ[QUERY_STRING] = EMPTY
     else:
         environ[PATH_INFO] = text_of(target, query - target)
         environ[QUERY_STRING] = text_of(query + 1, end - query - 1)
-    environ[REQUEST_METHOD] = head.method
+    if head.method is not GET:
+        environ[REQUEST_METHOD] = head.method
     environ[REQUEST_URI] = whole
-    environ[SERVER_PROTOCOL] = HTTP_1_1 if head.minor_version else HTTP_1_0
+    if not head.minor_version:
+        environ[SERVER_PROTOCOL] = HTTP_1_0
     if isinstance(client, str):
         environ[REMOTE_ADDR] = client
     else:
-        environ[REMOTE_ADDR] = client[0]
-        environ[REMOTE_PORT] = str(client[1])
+        environ[REMOTE_ADDR] = (<tuple?>client)[0]
+        environ[REMOTE_PORT] = text_of_port((<tuple?>client)[1])
     put_fields(head, environ)
     return environ

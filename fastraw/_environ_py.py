@@ -16,6 +16,23 @@ from urllib.parse import unquote
 _UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 
 
+def ordinary_environ(
+    request: Any, origin: object, template: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The environ of an ordinary request that has come to `origin`, and that no mount has led here;
+    None for any other, and for one that asks about the server itself."""
+    head, peer = request.head, request._peer
+    if (
+        not request.ordinary
+        or peer.origin is not origin
+        or request.mount_path
+        or head.target == "*"
+    ):
+        return None
+    environ: dict[str, Any] = head.environ(template, peer.client)
+    return environ
+
+
 def environ_of(
     head: Any, template: dict[str, Any], client: tuple[str, int] | str
 ) -> dict[str, Any]:

@@ -22,7 +22,18 @@ cdef class RequestBase:
     cdef public object head
     cdef public object _peer
     cdef public bint ordinary
+    cdef object mounted
     cdef dict __dict__
+
+    @property
+    def mount_path(self):
+        """The part of `raw_path` that mounts have consumed, as received: `/app` in a handler
+        mounted there, empty at the top. `path`, `raw_path` and `target` stay whole."""
+        return "" if self.mounted is None else self.mounted
+
+    @mount_path.setter
+    def mount_path(self, value):
+        self.mounted = value
 
     @property
     def method(self):
@@ -51,11 +62,32 @@ cdef class RequestBase:
 cdef class ResponseBase:
     """Content, status and media type; `ordinary`, for the server, says whether that is all."""
 
-    cdef object octets, code, media_type
+    cdef object octets, code, media_type, prefix
+    cdef public object after
     cdef public bint ordinary
     cdef dict __dict__
 
+    @classmethod
+    def prepared(cls, bytes start, status, bytes body):
+        """See `_message_py`."""
+        cdef ResponseBase response
+        response = <ResponseBase>(<called_type*>cls).tp_new(<PyTypeObject*>cls, (), NULL)
+        response.octets = body
+        response.code = status
+        response.prefix = start
+        return response
+
     # Without the GIL another thread may set what this one reads.
+
+    @property
+    def start(self):
+        with cython.critical_section(self):
+            return self.prefix
+
+    @start.setter
+    def start(self, value):
+        with cython.critical_section(self):
+            self.prefix = value
 
     @property
     def body(self):
@@ -200,14 +232,74 @@ def parse_request(cls, data, Py_ssize_t seen, limits, peer):
     return PyObject_Vectorcall(cls, given, 2, NULL)
 
 
+cdef char* put(char* out, const char* octets, Py_ssize_t count) noexcept:
+    """Where they end."""
+    memcpy(out, octets, count)
+    return out + count
+
+
+cdef bint says(bytes start, object status) except -1:
+    """Whether a status line says this, and lets content follow."""
+    cdef long code
+    cdef const char* digits
+    if not PyLong_CheckExact(status) or PyBytes_GET_SIZE(start) < 12 or not 200 <= status <= 599:
+        return False
+    code = status
+    digits = PyBytes_AS_STRING(start) + 9
+    return (
+        code not in (204, 205, 304)
+        and digits[0] == c"0" + code // 100
+        and digits[1] == c"0" + code // 10 % 10
+        and digits[2] == c"0" + code % 10
+    )
+
+
+def prepared_answer(ResponseBase response, bytes date):
+    """See `_message_py`."""
+    cdef object start, status, body
+    cdef bytes answer
+    cdef char[24] digits  # of any Py_ssize_t, and a line end
+    cdef char* digit = digits + 24
+    cdef char* out
+    cdef Py_ssize_t left
+    with cython.critical_section(response):
+        start, status, body = response.prefix, response.code, response.octets
+        if response.media_type is not None:
+            return None
+    if not PyBytes_CheckExact(start) or not PyBytes_CheckExact(body) or not says(start, status):
+        return None
+    left = PyBytes_GET_SIZE(body)
+    digit -= 2
+    memcpy(digit, b"\r\n", 2)
+    while True:
+        digit -= 1
+        digit[0] = <char>(c"0" + left % 10)
+        left = left // 10
+        if not left:
+            break
+    answer = PyBytes_FromStringAndSize(
+        NULL,
+        PyBytes_GET_SIZE(start) + 16 + (digits + 24 - digit)
+        + PyBytes_GET_SIZE(date) + PyBytes_GET_SIZE(body)
+    )
+    out = put(PyBytes_AS_STRING(answer), PyBytes_AS_STRING(start), PyBytes_GET_SIZE(start))
+    out = put(out, b"Content-Length: ", 16)
+    out = put(out, digit, digits + 24 - digit)
+    out = put(out, PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
+    put(out, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+    return answer
+
+
 def known_answer(RequestBase request, ResponseBase response, dict heads, bytes date):
-    """The whole answer, when both are ordinary and `heads` knows the head up to Date."""
+    """See `_message_py`."""
     cdef object body, key
     cdef bytes head, answer
     cdef char* out
     cdef PyObject* found
-    if not (request.ordinary and response.ordinary):
+    if not request.ordinary:
         return None
+    if not response.ordinary:
+        return None if response.after is not None else prepared_answer(response, date)
     with cython.critical_section(response):
         body = response.octets
         if not PyBytes_CheckExact(body):
@@ -220,10 +312,7 @@ def known_answer(RequestBase request, ResponseBase response, dict heads, bytes d
     answer = PyBytes_FromStringAndSize(
         NULL, PyBytes_GET_SIZE(head) + PyBytes_GET_SIZE(date) + PyBytes_GET_SIZE(body)
     )
-    out = PyBytes_AS_STRING(answer)
-    memcpy(out, PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
-    out += PyBytes_GET_SIZE(head)
-    memcpy(out, PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
-    out += PyBytes_GET_SIZE(date)
-    memcpy(out, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
+    out = put(PyBytes_AS_STRING(answer), PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
+    out = put(out, PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
+    put(out, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
     return answer

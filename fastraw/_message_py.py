@@ -7,14 +7,20 @@ on either, and have everything else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from ._environ_py import raw_path_and_query
 from ._parse_py import Head, parse_head
 from .limits import Limits
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 OCTETS = "application/octet-stream"
+
+# RFC 9110 section 6.4.1 and 15.3.6: responses to these never have content.
+NO_CONTENT = frozenset((204, 205, 304))
 
 HeadKey = tuple[int, str | None, int]
 _Class = TypeVar("_Class", bound=type)
@@ -29,6 +35,9 @@ class RequestBase:
     _peer: Any
     ordinary: bool
     """For the server: neither this request nor the way it is served asks for special care."""
+    mount_path: str = ""
+    """The part of `raw_path` that mounts have consumed, as received: `/app` in a handler mounted
+    there, empty at the top. `path`, `raw_path` and `target` stay whole."""
 
     @property
     def method(self) -> str:
@@ -50,12 +59,34 @@ class RequestBase:
 
 
 class ResponseBase:
-    """Content, status and media type; `ordinary`, for the server, says whether that is all."""
+    """Content, status and media type; `ordinary`, for the server, says whether that is all.
+
+    Attributes:
+        start: of a response that is `prepared`, the beginning of its head.
+        after: called when the answer has been handed to the kernel.
+    """
 
     body: bytes
     status: int
     content_type: str | None
     ordinary: bool
+    start: bytes | None = None
+    after: Callable[[], object] | None = None
+
+    @classmethod
+    def prepared(cls, start: bytes, status: int, body: bytes) -> Self:
+        """A response whose status line and fields are octets already, checked by the caller.
+
+        `start` ends with a CRLF and holds neither Date nor what frames the content. It holds the
+        media type: `content_type` is None, and says another one when it is set.
+        """
+        response = cls.__new__(cls)
+        response.body = body
+        response.status = status
+        response.content_type = None
+        response.start = start
+        response.ordinary = False
+        return response
 
 
 def quick(cls: _Class) -> _Class:
@@ -80,12 +111,29 @@ def parse_request(
     return head
 
 
+def prepared_answer(response: ResponseBase, date: bytes) -> bytes | None:
+    """The whole answer of a `prepared` response to an ordinary request; None when it has been
+    given another media type or status since, or one that content must not follow."""
+    start, status, body = response.start, response.status, response.body
+    if (
+        start is None
+        or response.content_type is not None
+        or status in NO_CONTENT
+        or start[9:12] != b"%d" % status
+    ):
+        return None
+    return b"%bContent-Length: %d\r\n%b%b" % (start, len(body), date, body)
+
+
 def known_answer(
     request: RequestBase, response: ResponseBase, heads: dict[HeadKey, bytes], date: bytes
 ) -> bytes | None:
-    """The whole answer, when both are ordinary and `heads` knows the head up to Date."""
-    if not (request.ordinary and response.ordinary):
+    """The whole answer to an ordinary request, when `heads` knows the head up to Date, or the
+    response has been prepared; None when there is more to it, or to do after it."""
+    if not request.ordinary:
         return None
+    if not response.ordinary:
+        return None if response.after is not None else prepared_answer(response, date)
     body = response.body
     head = heads.get((response.status, response.content_type, len(body)))
     return None if head is None else head + date + body

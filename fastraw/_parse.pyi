@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, final
 
+from typing_extensions import Self
+
 from .headers import Headers
 from .limits import Limits
 
@@ -38,6 +40,7 @@ class RequestBase:
     head: Head
     _peer: Any
     ordinary: bool
+    mount_path: str
     @property
     def method(self) -> str: ...
     @property
@@ -50,6 +53,10 @@ class ResponseBase:
     status: int
     content_type: str | None
     ordinary: bool
+    start: bytes | None
+    after: Callable[[], object] | None
+    @classmethod
+    def prepared(cls, start: bytes, status: int, body: bytes) -> Self: ...
 
 _Class = TypeVar("_Class", bound=type)
 _Peer = TypeVar("_Peer")
@@ -69,6 +76,10 @@ def known_answer(
     heads: dict[tuple[int, str | None, int], bytes],
     date: bytes,
 ) -> bytes | None: ...
+def prepared_answer(response: ResponseBase, date: bytes) -> bytes | None: ...
+def ordinary_environ(
+    request: RequestBase, origin: object, template: dict[str, Any]
+) -> dict[str, Any] | None: ...
 def parse_head(
     data: bytes | bytearray, start: int = 0, seen: int = 0, limits: Limits = ...
 ) -> Head | None: ...

@@ -235,7 +235,8 @@ cdef class Head:
 
     def environ(self, dict template, client):
         """The environ of a WSGI request: the template, with this request's meta-variables (RFC
-        3875 section 4.1, PEP 3333). `client` is its address: (host, port), or a path."""
+        3875 section 4.1, PEP 3333). `client` is its address: (host, port), or a path. The template
+        holds what most requests have: GET, an empty query, HTTP/1.1."""
         return environ_in_c(self, template, client)
 
     def __repr__(self):

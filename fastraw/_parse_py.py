@@ -113,7 +113,8 @@ class Head:
 
     def environ(self, template: dict[str, Any], client: tuple[str, int] | str) -> dict[str, Any]:
         """The environ of a WSGI request: the template, with this request's meta-variables (RFC
-        3875 section 4.1, PEP 3333). `client` is its address: (host, port), or a path."""
+        3875 section 4.1, PEP 3333). `client` is its address: (host, port), or a path. The template
+        holds what most requests have: GET, an empty query, HTTP/1.1."""
         return environ_of(self, template, client)
 
     def __repr__(self) -> str:

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from ._message_py import NO_CONTENT
 from .dates import format_date
 from .errors import FastrawError, HTTPError, reason_phrase
 from .file import FileSlice
 from .headers import Headers, field_value
+from .parse import prepared_answer
 from .response import Response, error_response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
-# RFC 9110 section 6.4.1 and 15.3.6: responses to these never have content.
-_NO_CONTENT = frozenset((204, 205, 304))
 # Fields that frame a message or manage the connection; written here or not at all.
 _MANAGED = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive"))
 # Statuses and media types are few, and often the lengths are, too; a handler that invents them
@@ -64,15 +64,12 @@ def encode_ordinary(response: Response, date: bytes) -> bytes | None:
     Args:
         date: the Date field line and the empty line that ends the head.
     """
-    if response.status in _NO_CONTENT:
+    if not response.ordinary:
+        return prepared_answer(response, date)
+    if response.status in NO_CONTENT:
         return None
     body = response.body
-    if response.ordinary:
-        return _ordinary_head(response, len(body)) + date + body
-    start = response.start
-    if start is None or response.content_type is not None or start[9:12] != b"%d" % response.status:
-        return None
-    return b"%bContent-Length: %d\r\n%b%b" % (start, len(body), date, body)
+    return _ordinary_head(response, len(body)) + date + body
 
 
 def _ordinary_head(response: Response, length: int) -> bytes:
@@ -106,7 +103,7 @@ def encode(
     _settle(response)
     declared = _declared_length(response)
     length: int | None = len(body)
-    if status in _NO_CONTENT:
+    if status in NO_CONTENT:
         # 204 has no Content-Length (RFC 9110 section 8.6); 304 states one only if the handler
         # knows what GET would have; 205 says that it ends at once.
         length = 0 if status == 205 else declared if status == 304 else None
@@ -138,14 +135,14 @@ def encode_stream_head(
     """
     _settle(response)
     length = _declared_length(response)
-    if response.status in _NO_CONTENT:
+    if response.status in NO_CONTENT:
         length = 0 if response.status == 205 else length if response.status == 304 else None
         chunked = False
     else:
         chunked = length is None and minor_version > 0
         keep_alive = keep_alive and (length is not None or chunked)
     head = _head(response, length, chunked, minor_version, keep_alive, date)
-    if method == "HEAD" or response.status in _NO_CONTENT:
+    if method == "HEAD" or response.status in NO_CONTENT:
         return head, Framing(0, False), keep_alive
     return head, Framing(length, chunked), keep_alive
 

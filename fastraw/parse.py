@@ -21,8 +21,10 @@ __all__ = [
     "RequestBase",
     "ResponseBase",
     "known_answer",
+    "ordinary_environ",
     "parse_head",
     "parse_request",
+    "prepared_answer",
     "quick",
     "take_chunks",
 ]
@@ -31,7 +33,15 @@ __all__ = [
 IMPLEMENTATION: str
 if TYPE_CHECKING:
     from . import _parse, _parse_py
-    from ._message_py import RequestBase, ResponseBase, known_answer, parse_request, quick
+    from ._environ_py import ordinary_environ
+    from ._message_py import (
+        RequestBase,
+        ResponseBase,
+        known_answer,
+        parse_request,
+        prepared_answer,
+        quick,
+    )
     from ._parse_py import Head, parse_head, take_chunks
     from .headers import Headers
     from .limits import Limits
@@ -41,15 +51,25 @@ elif os.environ.get("FASTRAW_PURE", "") in ("", "0") and find_spec("fastraw._par
         RequestBase,
         ResponseBase,
         known_answer,
+        ordinary_environ,
         parse_head,
         parse_request,
+        prepared_answer,
         quick,
         take_chunks,
     )
 
     IMPLEMENTATION = "extension"
 else:
-    from ._message_py import RequestBase, ResponseBase, known_answer, parse_request, quick
+    from ._environ_py import ordinary_environ
+    from ._message_py import (
+        RequestBase,
+        ResponseBase,
+        known_answer,
+        parse_request,
+        prepared_answer,
+        quick,
+    )
     from ._parse_py import Head, parse_head, take_chunks
 
     IMPLEMENTATION = "python"

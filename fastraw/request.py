@@ -71,9 +71,6 @@ class Request(RequestBase):
     # handlers never touch (state, path_params) costs nothing as a class attribute until then.
     path_params: Mapping[str, Any] = {}
     """What a router took out of the path, percent-decoded: str, int or UUID by its pattern."""
-    mount_path: str = ""
-    """The part of `raw_path` that mounts have consumed, as received: `/app` in a handler mounted
-    there, empty at the top. `path`, `raw_path` and `target` stay whole."""
     upgraded = False
     """The connection has become the handler's: the answer has been sent."""
     id: str = ""

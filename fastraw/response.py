@@ -75,10 +75,8 @@ class Response(ResponseBase):
     iterable: Iterable[Piece] | None = None
     source: Source | None = None
     _headers: Headers | None = None
-    # For adapters of other interfaces; see `prepared` and `Connection`.
+    # For adapters of other interfaces, as are `prepared`, `start` and `after`; see `Connection`.
     reason: str | None = None
-    start: bytes | None = None
-    after: Callable[[], object] | None = None
     one_thread = False
 
     def __init__(
@@ -107,21 +105,6 @@ class Response(ResponseBase):
         self.ordinary = headers is None
         if headers is not None:
             self._headers = Headers(headers)
-
-    @classmethod
-    def prepared(cls, start: bytes, status: int, body: bytes) -> Response:
-        """A response whose status line and fields are octets already, checked by the caller.
-
-        `start` ends with a CRLF and holds neither Date nor what frames the content. It holds the
-        media type: `content_type` is None, and says another one when it is set.
-        """
-        response = cls.__new__(cls)
-        response.body = body
-        response.status = status
-        response.content_type = None
-        response.start = start
-        response.ordinary = False
-        return response
 
     @property
     def headers(self) -> Headers:
@@ -293,7 +276,7 @@ class Response(ResponseBase):
         twin = Response.__new__(Response)
         twin.__dict__.update(self.__dict__)
         twin.body, twin.status, twin.content_type = self.body, self.status, self.content_type
-        twin.ordinary = self.ordinary
+        twin.ordinary, twin.start, twin.after = self.ordinary, self.start, self.after
         if self._headers is not None:
             twin._headers = self._headers.copy()
         return twin

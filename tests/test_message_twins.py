@@ -181,3 +181,32 @@ def test_known_answer(name: str) -> None:
     assert answer() is None
     request.ordinary, ordinary = False, True
     assert answer() is None
+
+
+@each_twin
+def test_prepared_answer(name: str) -> None:
+    module = implementation(name)
+    request = request_of(module, b"/")
+
+    class Base(module.ResponseBase):  # type: ignore[name-defined]
+        pass
+
+    def answer(body: bytes, status: int = 200, line: int = 200, **set_since: Any) -> Any:
+        response = Base.prepared(b"HTTP/1.1 %d \r\nA: b\r\n" % line, status, body)
+        assert (response.body, response.status, response.content_type) == (body, status, None)
+        assert (response.ordinary, response.after) == (False, None)
+        for what, value in set_since.items():
+            setattr(response, what, value)
+        given = module.prepared_answer(response, b"date\r\n\r\n")
+        known = module.known_answer(request, response, HEADS, b"date\r\n\r\n")
+        assert known == (None if response.after else given)
+        return given
+
+    for size in (0, 1, 10, 12345):
+        head = b"HTTP/1.1 200 \r\nA: b\r\nContent-Length: %d\r\ndate\r\n\r\n" % size
+        assert answer(bytes(size)) == head + bytes(size)
+    assert answer(b"", 599, 599).startswith(b"HTTP/1.1 599 \r\n")
+    assert answer(b"", after=print) is not None
+    assert answer(b"", 404) is answer(b"", content_type="a/b") is answer(b"", start=None) is None
+    for status in (204, 205, 304):
+        assert answer(b"", status, status) is None

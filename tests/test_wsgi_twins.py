@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastraw import _environ_py
+from fastraw import Request, _environ_py
 
 PURE = os.environ.get("FASTRAW_PURE", "") not in ("", "0")
 # Without extensions there is nothing to compare with; what is asked of both is asked of one.
@@ -22,7 +22,15 @@ ADAPTERS = (
     else ("fastraw.apps.pep3333._wsgi_py", "fastraw.apps.pep3333._wsgi")
 )
 CLIENT = ("192.0.2.1", 50123)
-TEMPLATE = {"SCRIPT_NAME": "", "PATH_INFO": "", "wsgi.version": (1, 0)}
+TEMPLATE = {
+    "REQUEST_METHOD": "GET",
+    "SCRIPT_NAME": "",
+    "PATH_INFO": "",
+    "QUERY_STRING": "",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "wsgi.version": (1, 0),
+}
+ORIGIN = ("192.0.2.2", 80)
 
 names = st.sampled_from(
     (
@@ -67,10 +75,11 @@ def test_environ(
         head = import_module(parser).parse_head(kind(octets))
         if seen:
             head.headers.add("X-Added", "later")
-        found.append(head.environ(dict(TEMPLATE), client))
+        template = dict(TEMPLATE)
+        found.append(head.environ(template, client))
+        assert template == TEMPLATE
     assert found[0] == found[-1]
     assert all(type(value) is str for key, value in found[0].items() if key != "wsgi.version")
-    assert TEMPLATE == {"SCRIPT_NAME": "", "PATH_INFO": "", "wsgi.version": (1, 0)}
 
 
 @pytest.mark.parametrize("parser", PARSERS)
@@ -79,13 +88,41 @@ def test_the_reference_is_asked_for_the_same(parser: str) -> None:
     assert head.environ(TEMPLATE, CLIENT) == _environ_py.environ_of(head, TEMPLATE, CLIENT)
 
 
+class Peer:
+    client: Any = CLIENT
+    origin = ORIGIN
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize(
+    "client", [CLIENT, ("::1", 0), ("::1", 65535), ("a", 1 << 70), ("a", -1), "", "/run/socket"]
+)
+def test_ordinary_environ(parser: str, client: Any) -> None:
+    seam: Any = _environ_py if parser.endswith("_py") else import_module(parser)
+
+    def environ(octets: bytes, origin: object = ORIGIN, mount_path: str | None = None) -> Any:
+        peer = Peer()
+        peer.client = client
+        request = Request(import_module(parser).parse_head(octets), peer)  # type: ignore[arg-type]
+        if mount_path is not None:
+            request.mount_path = mount_path
+        found = seam.ordinary_environ(request, origin, TEMPLATE)
+        assert found is None or found == _environ_py.environ_of(request.head, TEMPLATE, client)
+        return found
+
+    host = b" HTTP/1.1\r\nHost: h\r\n"
+    plain = b"GET /a" + host + b"X-Y: 1\r\n\r\n"
+    assert environ(plain)["HTTP_X_Y"] == "1"
+    assert environ(plain, mount_path="")["PATH_INFO"] == "/a"
+    assert environ(b"DELETE /?b" + host + b"\r\n")["QUERY_STRING"] == "b"
+    assert environ(plain, origin=None) is environ(plain, mount_path="/a") is None
+    assert environ(b"HEAD /" + host + b"\r\n") is environ(b"OPTIONS *" + host + b"\r\n") is None
+
+
 def outcome(module: ModuleType, status: Any, headers: Any) -> Any:
     """What the Start of a module makes of it."""
 
-    class Started(module.Start):  # type: ignore[misc, name-defined]
-        write = None
-
-    start = Started(None)
+    start = module.Start(None)
     try:
         start(status, headers)
     except Exception as error:
@@ -151,11 +188,7 @@ def test_whole_answers() -> None:
             for result in results:
                 found = []
                 for name in ADAPTERS:
-
-                    class Started(import_module(name).Start):  # type: ignore[misc]
-                        write = None
-
-                    start = Started(None)
+                    start = import_module(name).Start(None)
                     if status is not None:
                         start(status, headers)
                     response = start.whole(result)

@@ -26,9 +26,10 @@ from urllib.parse import unquote
 from ..request import Request
 from ..response import Response
 from ..spool import Spool
+from .pep3333.answers import answer, file, stream
 from .pep3333.file_wrapper import FileWrapper
 from .pep3333.pieces import Pieces
-from .pep3333.start_response import Adapter, StartResponse
+from .pep3333.start_response import Adapter, Start
 
 Environ = dict[str, Any]
 Address = tuple[str, int] | str
@@ -93,7 +94,7 @@ class WSGI(Adapter):
     def __init__(self, application: Application, *, stream_body: bool = False) -> None:
         if not callable(application):
             raise TypeError(f"application must be callable, not {application!r}")
-        super().__init__(application, StartResponse)
+        super().__init__(application)
         self.stream_body = stream_body
         self._lock = threading.Lock()
         self._templates: dict[tuple[Address, str], Environ] = {}
@@ -125,7 +126,7 @@ class WSGI(Adapter):
             self._templates[server, scheme] = template
         return template
 
-    def iterate(self, start: StartResponse, iterable: Iterable[bytes]) -> Response:
+    def iterate(self, start: Start, iterable: Iterable[bytes]) -> Response:
         """The response to a result that is not one piece in a list."""
         return _iterate(start, iterable, self.stream_body)
 
@@ -135,14 +136,14 @@ def _template(server: Address, scheme: str) -> Environ:
     default_port = "443" if scheme == "https" else "80"
     name, port = ("localhost", default_port) if isinstance(server, str) else server
     template: Environ = {
-        "REQUEST_METHOD": "",
+        "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
         "PATH_INFO": "",
         "QUERY_STRING": "",
         "REQUEST_URI": "",
         "SERVER_NAME": name,
         "SERVER_PORT": str(port),
-        "SERVER_PROTOCOL": "",
+        "SERVER_PROTOCOL": "HTTP/1.1",
         "SERVER_SOFTWARE": "fastraw",
         "REMOTE_ADDR": "",
         "wsgi.version": (1, 0),
@@ -182,13 +183,13 @@ def _put_mount(environ: Environ, request: Request) -> None:
     environ["PATH_INFO"] = unquote(request.subpath, "latin-1")
 
 
-def _iterate(start: StartResponse, iterable: Iterable[bytes], streamed_body: bool) -> Response:
+def _iterate(start: Start, iterable: Iterable[bytes], streamed_body: bool) -> Response:
     """The response that an iterable makes; its first piece may be what calls start_response."""
     begun = start.written
     if type(iterable) in (list, tuple) and begun is None:
         body = b"".join(iterable)
         if body or start.request.head.method != "HEAD":
-            return start.answer(body)
+            return answer(start, body)
     pieces = Pieces() if begun is None else begun.iterable
     assert isinstance(pieces, Pieces)
     pieces.own(iterable)
@@ -196,16 +197,16 @@ def _iterate(start: StartResponse, iterable: Iterable[bytes], streamed_body: boo
         if type(iterable) is FileWrapper and begun is None:
             rest = iterable.rest()
             if rest is not None:
-                return start.file(rest, pieces)
+                return file(start, rest, pieces)
         first = pieces.begin()
         if begun is not None:
             return begun
         if streamed_body or start.length < 0 or (first and len(first) != start.length):
             pieces.left = start.length
-            return start.stream(pieces)
+            return stream(start, pieces)
         # All that was declared is here. It is sent, and the application goes on to its end; but
         # not while it may still be reading content, which the connection must wait for.
-        response = start.answer(first)
+        response = answer(start, first)
     except BaseException:
         pieces.close()
         raise

@@ -3,13 +3,16 @@
 """What every request to a WSGI application goes through, in C; `_wsgi_py` is the reference, and
 does what is unusual or wrong."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy
 
+from ...parse import ordinary_environ
 from ...response import Response
+from .answers import write
 from ._wsgi_py import CALLED_BEFORE, HOP_BY_HOP, encode_start
 
 ctypedef const uint8_t* octets
@@ -99,11 +102,14 @@ cdef bint is_latin1(object text):
 
 cdef object prepared = Response.prepared
 
+
+@cython.final
+@cython.freelist(8)
 cdef class Start:
     """See `_wsgi_py.Start`."""
 
     cdef readonly object request
-    cdef readonly object start
+    cdef readonly bytes start
     cdef readonly int code
     cdef readonly int64_t length
     cdef readonly bint dated
@@ -127,6 +133,10 @@ cdef class Start:
         if not encode(self, status, headers):
             self.code, self.start, self.length, self.dated = encode_start(status, headers)
         return self.write
+
+    def write(self, data):
+        """See `answers.write`."""
+        write(self, data)
 
     cpdef object whole(self, object result):
         """See `_wsgi_py.Start`."""
@@ -212,32 +222,26 @@ cdef bint encode(Start self, object status, object headers) except -1:
 cdef class Adapter:
     """See `_wsgi_py.Adapter`."""
 
-    cdef object application, begin
+    cdef object application
     cdef public tuple usual
 
-    def __init__(self, application, begin):
+    def __init__(self, application):
         self.application = application
-        self.begin = begin
 
     def __call__(self, request):
         """See `_wsgi_py.Adapter`."""
-        cdef object head = request.head
-        cdef object peer = request._peer
-        cdef object environ, result, response
+        cdef object environ = None, result, response
+        cdef tuple usual = self.usual
         cdef Start start
-        if (
-            self.usual is not None
-            and peer.origin is self.usual[0]
-            and request.ordinary
-            and head.target != "*"
-            and not request.mount_path
-        ):
-            environ = head.environ(self.usual[1], peer.client)
-        else:
+        if usual is not None:
+            environ = ordinary_environ(request, usual[0], usual[1])
+        if environ is None:
             environ = self.environ_of(request)
             if environ is None:
                 return Response(status=204)
-        start = self.begin(request)
+        start = Start.__new__(Start)
+        start.request = request
+        start.length = -1
         result = self.application(environ, start)
         response = start.whole(result)
         return self.iterate(start, result) if response is None else response

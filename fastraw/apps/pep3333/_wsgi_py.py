@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
+from ..._environ_py import ordinary_environ
 from ...request import Request
 from ...response import Response
+from .answers import write
 
 # RFC 9112 section 4: three digits, a space, and a reason phrase that may be empty.
 _STATUS = re.compile(r"[2-5][0-9][0-9] [\t\x20-\x7e\x80-\xff]*").fullmatch
@@ -36,7 +38,8 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 class Start:
-    """What `start_response` is called with, checked and encoded. A subclass has `write`.
+    """The `start_response` of one request (PEP 3333), and what it was called with, checked and
+    encoded.
 
     Attributes:
         code: the status code.
@@ -48,8 +51,6 @@ class Start:
     """
 
     __slots__ = ("code", "committed", "dated", "length", "request", "start", "written")
-
-    write: Callable[[bytes], None]
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -78,6 +79,10 @@ class Start:
             raise RuntimeError(CALLED_BEFORE)
         self.code, self.start, self.length, self.dated = encode_start(status, headers)
         return self.write
+
+    def write(self, data: bytes) -> None:
+        """See `answers.write`."""
+        write(self, data)
 
     def whole(self, result: object) -> Response | None:
         """The response when the application's result is one piece in a list, as that is what
@@ -153,27 +158,19 @@ class Adapter:
     environ_of: Callable[[Request], dict[str, Any] | None]
     iterate: Callable[[Any, Iterable[bytes]], Response]
 
-    def __init__(self, application: Application, begin: Callable[[Request], Start]) -> None:
+    def __init__(self, application: Application) -> None:
         self._application = application
-        self._begin = begin
         self.usual: tuple[object, dict[str, Any]] | None = None
 
     def __call__(self, request: Request) -> Response:
         """Answer one request; what the application raises goes on."""
-        head, peer, usual = request.head, request._peer, self.usual
-        environ: dict[str, Any] | None
-        if (
-            usual is not None
-            and peer.origin is usual[0]
-            and request.ordinary
-            and head.target != "*"
-            and not request.mount_path
-        ):
-            environ = head.environ(usual[1], peer.client)
-        else:
+        environ: dict[str, Any] | None = None
+        if self.usual is not None:
+            environ = ordinary_environ(request, *self.usual)
+        if environ is None:
             environ = self.environ_of(request)
             if environ is None:
                 return Response(status=204)
-        start = self._begin(request)
+        start = Start(request)
         result = self._application(environ, start)
         return start.whole(result) or self.iterate(start, result)
