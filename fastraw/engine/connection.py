@@ -2,7 +2,7 @@
 
 ready -> recv -> parse_head -> content -> Request            (intake.py) by a permit holder
 run: handler(request) -> encode                              by the same thread, or apart
-send -> finish -> the next request, or close                 (outflow.py, channel.py)
+deliver: send -> finish -> the next request, or close        (outflow.py, channel.py)
 """
 
 from __future__ import annotations
