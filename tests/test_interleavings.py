@@ -610,10 +610,16 @@ def test_no_answer_waits_when_jobs_take_long(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks, order = answering(script, 3)
-    clock = [0.0]
-    monkeypatch.setattr(scheduler_module, "monotonic", lambda: clock[0])
+    now = 0.0
+
+    def pass_by(seconds: float) -> float:
+        nonlocal now
+        now += seconds
+        return now
+
+    monkeypatch.setattr(scheduler_module, "monotonic", lambda: pass_by(1e-6))
     for task in tasks:
-        task.at_run = lambda: clock.__setitem__(0, clock[0] + 0.6 * OUTBOX_SECONDS)
+        task.at_run = lambda: pass_by(0.6 * OUTBOX_SECONDS)
     hold(script)
     assert order == ["run 0", "run 1", "deliver 0", "deliver 1", "run 2", "deliver 2"]
 
@@ -652,12 +658,17 @@ def test_no_answer_is_lost_by_a_stop(script: Script, during: int) -> None:
     assert order[-2:] == [["run 0", "deliver 0"], ["deliver 0", "deliver 1"]][during]
 
 
-def test_a_holder_that_stops_sends_what_waits(script: Script) -> None:
+def test_a_holder_that_stops_over_a_fault_sends_what_waits(script: Script) -> None:
     scheduler = script.scheduler
-    tasks, order = answering(script, 1)
-    tasks[0].at_run = lambda: setattr(scheduler, "stopping", True)
+    tasks, order = answering(script, 2)
+
+    def fail() -> None:
+        scheduler.stopping = True
+        raise RuntimeError("a fault")
+
+    tasks[1].at_run = fail
     assert hold(script) is False
-    assert order == ["run 0", "deliver 0"]
+    assert order == ["run 0", "run 1", "close 1", "deliver 0"]
 
 
 def test_an_answer_that_cannot_be_sent_costs_no_other(
