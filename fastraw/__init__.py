@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .parse import IMPLEMENTATION, Head, parse_head
     from .request import Request
     from .response import Response
-    from .server import FastServer, Stats, StopReport
+    from .running import Stats, StopReport
+    from .server import FastServer
 
 __version__ = "0.1.0"
 
@@ -43,8 +44,8 @@ _ORIGINS = {
     "Response": ".response",
     "Router": ".apps.router",
     "StaticFiles": ".apps.static",
-    "Stats": ".server",
-    "StopReport": ".server",
+    "Stats": ".running",
+    "StopReport": ".running",
     "Timeouts": ".limits",
     "compose": ".apps.middleware",
     "parse_head": ".parse",

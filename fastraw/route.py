@@ -9,7 +9,8 @@ What wraps a handler passes them on: see `wrap`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial, update_wrapper
 from typing import Any
@@ -19,6 +20,9 @@ from .response import Response
 
 Answer = Response | str | bytes | dict[str, Any] | list[Any]
 Handler = Callable[[Request], Answer]
+Middleware = Callable[[Handler], Handler]
+
+_error = logging.getLogger("fastraw.error")
 
 _TOLD = ("stream_body", "route_key", "route_options")
 
@@ -68,6 +72,32 @@ def options_of(handler: Handler) -> Callable[[Request], RouteOptions]:
         return lambda request: STREAMED if streams(request) else DEFAULT
     options = STREAMED if streams else DEFAULT
     return lambda request: options
+
+
+def key_of(handler: Handler) -> Callable[[Request], Hashable]:
+    """What gives the route of a request to `handler`. It runs between requests: a fault in the
+    handler's `route_key` must cost none of them."""
+    told = getattr(handler, "route_key", None)
+    if told is None:
+        return default_key
+
+    def key(request: Request) -> Hashable:
+        try:
+            found: Hashable = told(request)
+            hash(found)
+        except Exception:
+            _error.exception("Exception in the route_key of %r", request)
+            return default_key(request)
+        return found
+
+    return key
+
+
+def default_key(request: Request) -> Hashable:
+    """Without a router: the method and the first segment of the path."""
+    path = request.raw_path
+    end = path.find("/", 1)
+    return request.method, path if end < 0 else path[:end]
 
 
 def wrap(handler: Handler, call: Handler) -> Handler:

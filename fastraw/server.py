@@ -3,78 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
-import socket
 import threading
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
-from functools import partial
 from importlib import import_module
-from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .engine.clients import Address
-from .engine.connection import Connect, Connection, adopt
 from .engine.ending import Ending
-from .engine.listener import Listener, address_of, listen
-from .engine.poller import default_poller
-from .engine.scheduler import Scheduler
-from .engine.service import Service
-from .engine.task import NEVER, Task
+from .engine.listener import listen
 from .limits import Limits, Timeouts
-from .request import Request
 from .route import Handler
+from .running import Running, Stats, StopReport
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from .engine.tls import TLS, Certificates
-
-try:
-    import resource
-except ImportError:  # Windows has no limit on descriptors to ask for
-    resource = None  # type: ignore[assignment]
-
-_error = logging.getLogger("fastraw.error")
-
-# A listener there accepts connections to any of our addresses.
-ANYWHERE = ("0.0.0.0", "::")
-# Descriptors that connections must leave to the rest of the process.
-SPARE_DESCRIPTORS = 64
-# How often connections that were busy are asked again to drain.
-DRAIN_AGAIN_SECONDS = 0.05
-# What a handler has to notice that its connection has been cut.
-CUT_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Stats:
-    """What a server is doing."""
-
-    connections: int
-    """Open connections."""
-    running: int
-    """Handlers that run now."""
-    queued: int
-    """Requests that wait for a worker."""
-    requests: int
-    """Requests handled since `start`."""
-
-
-@dataclass(frozen=True)
-class StopReport:
-    """How a server came to its end."""
-
-    drained: int
-    """Connections that ended by themselves, or had nothing under way."""
-    aborted: int
-    """Connections that were cut off when the time was over."""
-    still_running: int
-    """Handlers that had not returned; their threads end when they do."""
+    from .engine.tls import TLS
 
 
 class FastServer:
@@ -134,7 +81,7 @@ class FastServer:
         self._tls = tls
         # Start and stop exclude each other; `_running` is None between them.
         self._lock = threading.Lock()
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._waiting: list[Ending] = []  # one for each serve_forever()
 
     def start(self) -> None:
@@ -149,7 +96,7 @@ class FastServer:
             certificates = None if self._tls is None else _tls_module().Certificates(self._tls)
             listener = listen(self._host, self._port, self._uds, self._fd)
             try:
-                self._running = _Running(
+                self._running = Running(
                     listener, self._handler, self._workers, self._limits, self._timeouts,
                     certificates,
                 )  # fmt: skip
@@ -269,146 +216,23 @@ class FastServer:
         running = self._running
         if running is None:
             return Stats(0, 0, 0, 0)
-        scheduler = running.scheduler
-        return Stats(
-            running.service.connections(), scheduler.running(), scheduler.queued(),
-            scheduler.served(),
-        )  # fmt: skip
+        return running.stats()
 
     def _remove_path(self) -> None:
         if self._uds is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self._uds)
 
-    def _must_run(self) -> _Running:
+    def _must_run(self) -> Running:
         running = self._running
         if running is None:
             raise RuntimeError("the server is not running")
         return running
 
 
-class _Running:
-    """What exists between start and stop."""
-
-    def __init__(
-        self,
-        listener: socket.socket,
-        handler: Handler,
-        workers: int,
-        limits: Limits,
-        timeouts: Timeouts,
-        certificates: Certificates | None,
-    ) -> None:
-        self._closed = threading.Event()
-        self.address: Address = address_of(listener.getsockname())
-        limits = replace(limits, connections=_affordable(limits.connections))
-        tasks: dict[int, Task] = {}
-        self.service = service = Service(handler, limits, timeouts, tasks, self._closed.set)
-        anywhere = not isinstance(self.address, str) and self.address[0] in ANYWHERE
-        service.address = None if anywhere else self.address
-        self.scheduler = service.scheduler = Scheduler(
-            default_poller(),
-            tasks,
-            route=_guarded(getattr(handler, "route_key", _route_key)),
-            control=service.in_control_lane,
-            housekeeping=service,
-            workers=workers,
-            queue_seconds=timeouts.queue_seconds,
-        )
-        self.certificates = certificates
-        connect: Connect = Connection
-        if certificates is not None:
-            service.scheme = "https"
-            module = import_module(".engine.tls_connection", __package__)
-            connect = partial(module.TLSConnection, certificates=certificates)
-        accepted = partial(adopt, service=service, connect=connect)
-        self._listener = Listener(listener, accepted, service)
-        service.listeners = 1
-        self._listener.lock.acquire()
-        self.scheduler.add(self._listener)
-        self._listener.put_back()
-        # From here on nothing fails but for want of threads, and then the poller is given back.
-        self.scheduler.start()
-
-    def stop(self, timeout: float | None, inside: bool) -> StopReport:
-        """See FastServer.stop; `inside` when the caller is one of our workers."""
-        service, scheduler = self.service, self.scheduler
-        until = NEVER if timeout is None else monotonic() + timeout
-        service.drain()
-        self._listener.lock.acquire()  # given soon: a listener lets go when draining
-        self._listener.close()
-        service.listeners = 0
-        total = service.connections()
-        ours = int(inside)
-        self._wait_for_connections(until, ours)
-        aborted = 0
-        if service.connections() > ours:
-            aborted = service.connections() - ours
-            for connection in self._connections():
-                connection.cut()
-            scheduler.wake()
-            self._wait_for_connections(monotonic() + CUT_SECONDS, ours)
-        # A connection is closed after its handler has returned.
-        still_running = scheduler.running() if service.connections() > ours else ours
-        scheduler.stop(wait=not still_running)
-        return StopReport(total - aborted - ours, aborted, still_running)
-
-    def _wait_for_connections(self, until: float, ours: int) -> None:
-        """Until no more than `ours` are open. A connection that was busy when it was asked to
-        drain may have become idle since, so they are asked again now and then."""
-        while True:
-            self._closed.clear()
-            for connection in self._connections():
-                if connection.lock.acquire(blocking=False):
-                    connection.drain()
-            left = until - monotonic()
-            if self.service.connections() <= ours or left <= 0:
-                return
-            self._closed.wait(min(left, DRAIN_AGAIN_SECONDS))
-
-    def _connections(self) -> list[Connection]:
-        tasks = [*list(self.service.tasks.values()), *list(self.service.upgraded)]
-        return [task for task in tasks if isinstance(task, Connection)]
-
-
 def _tls_module() -> ModuleType:
     """Imported when it is needed: OpenSSL takes longer to load than all the rest."""
     return import_module(".engine.tls", __package__)
-
-
-def _affordable(connections: int | None) -> int | None:
-    """The limit of connections that the descriptor limit leaves."""
-    if resource is None:
-        return connections
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return connections
-    left = max(1, soft - SPARE_DESCRIPTORS)
-    return left if connections is None else min(connections, left)
-
-
-def _route_key(request: Request) -> Hashable:
-    """Without a router: the method and the first segment of the path."""
-    path = request.raw_path
-    end = path.find("/", 1)
-    return request.method, path if end < 0 else path[:end]
-
-
-def _guarded(route_key: Callable[[Request], Hashable]) -> Callable[[Request], Hashable]:
-    """A handler's `route_key` runs between requests: a fault there must cost none of them."""
-    if route_key is _route_key:
-        return route_key
-
-    def guarded(request: Request) -> Hashable:
-        try:
-            key = route_key(request)
-            hash(key)
-        except Exception:
-            _error.exception("Exception in the route_key of %r", request)
-            return _route_key(request)
-        return key
-
-    return guarded
 
 
 def _check(name: str, good: bool, expected: str, value: object) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fastraw import FastServer, Request, Response, Timeouts, server
+from fastraw import FastServer, Request, Response, StopReport, Timeouts
 from fastraw.engine.connection import Connection
 from fastraw.engine.poller import WRITABLE, EpollPoller, Poller, SelectorPoller
 from fastraw.file import FileSlice
@@ -32,7 +32,7 @@ Serve = Callable[..., RawClient]
 def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Poller]:
     if request.param is EpollPoller and not hasattr(select, "epoll"):
         pytest.skip("this system has no epoll")
-    monkeypatch.setattr(server, "default_poller", request.param)
+    monkeypatch.setattr("fastraw.running.default_poller", request.param)
     return request.param  # type: ignore[no-any-return]
 
 
@@ -327,7 +327,7 @@ def test_stop_ends_a_push_cleanly(poller: type[Poller]) -> None:
         client.expect_end()
         client.close()
         stopping.join()
-    assert reports == [server.StopReport(1, 0, 0)]
+    assert reports == [StopReport(1, 0, 0)]
     assert feed.closed == 1
 
 
@@ -404,7 +404,7 @@ def test_stop_cuts_an_upgraded_connection() -> None:
     with connect(running) as client:
         client.send(UPGRADE + b"early")
         client.until(b"EARLY")
-        assert running.stop(timeout=0.05) == server.StopReport(0, 1, 0)
+        assert running.stop(timeout=0.05) == StopReport(0, 1, 0)
         client.expect_end()
 
 

@@ -24,7 +24,7 @@ FLOORS = (
     *("errors", "limits", "faults", "headers", "fields", "dates", "file", "_environ_py", "grammar"),
     *("_parse_py", "_message_py", "_parse", "parse", "spool", "cookies", "jsoncontent"),
     *("parameters", "forms", "multipart", "request", "response", "route", "body", "encode"),
-    *("engine", "server", "apps"),
+    *("engine", "running", "server", "apps"),
     *("", "testing", "pytest_plugin", "command", "__main__"),
 )
 MESSAGES = FLOORS[: FLOORS.index("engine")]
@@ -111,9 +111,9 @@ def floor(name: str) -> int:
 
 
 def test_the_walk_sees_the_imports() -> None:
-    assert "engine.connection" in own_imports("server")
+    assert "engine.connection" in own_imports("running")
     assert {"errors", "headers", "faults"} <= own_imports("_parse")
-    assert "socket" in imports(SOURCES["server"])
+    assert "socket" in imports(SOURCES["running"])
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fastraw import FastServer, Request, server
+from fastraw import FastServer, Request
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.testing import RawClient
 from tests.program import ROOT
@@ -45,7 +45,7 @@ def answers(running: FastServer) -> bool:
 def test_a_crowd(
     poller: type[Poller], monkeypatch: pytest.MonkeyPatch, enough_descriptors: None
 ) -> None:
-    monkeypatch.setattr(server, "default_poller", poller)
+    monkeypatch.setattr("fastraw.running.default_poller", poller)
     before = len(os.listdir("/proc/self/fd"))
     with (
         FastServer(hello, port=0, workers=2) as running,

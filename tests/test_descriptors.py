@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import pytest
 
-from fastraw import FastServer, Request, server
+from fastraw import FastServer, Request
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS, eventually
@@ -25,7 +25,7 @@ MOST_CPU = 0.05
 
 @pytest.fixture(params=[EpollPoller, SelectorPoller])
 def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Poller]:
-    monkeypatch.setattr(server, "default_poller", request.param)
+    monkeypatch.setattr("fastraw.running.default_poller", request.param)
     return request.param  # type: ignore[no-any-return]
 
 

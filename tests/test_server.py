@@ -20,7 +20,6 @@ from urllib.parse import unquote
 import pytest
 
 from fastraw import BindError, FastServer, HTTPError, Request, Response, Stats, StopReport
-from fastraw import server as server_module
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.testing import RawClient
 from tests.program import PYTHON, ROOT
@@ -36,7 +35,7 @@ def hello(request: Request) -> str:
 
 @pytest.fixture(params=[EpollPoller, SelectorPoller])
 def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Poller]:
-    monkeypatch.setattr(server_module, "default_poller", request.param)
+    monkeypatch.setattr("fastraw.running.default_poller", request.param)
     return request.param  # type: ignore[no-any-return]
 
 
@@ -786,7 +785,7 @@ def test_a_connection_that_cannot_be_watched_is_closed(
                 raise OSError(errno.ENOSPC, "No space left on device")
             super().add(fd)
 
-    monkeypatch.setattr(server_module, "default_poller", Full)
+    monkeypatch.setattr("fastraw.running.default_poller", Full)
     with FastServer(hello, port=0) as server:
         full.set()
         with connect(server) as client:
@@ -810,7 +809,7 @@ def test_a_poller_that_fails_is_asked_again(
                 raise OSError(errno.EIO, "Input/output error")
             return super().poll(timeout, maxevents)
 
-    monkeypatch.setattr(server_module, "default_poller", Failing)
+    monkeypatch.setattr("fastraw.running.default_poller", Failing)
     with FastServer(hello, port=0) as server:
         assert ask(server) == b"hello"
     assert caplog.text.count("A fault in fastraw's engine") == 2

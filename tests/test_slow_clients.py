@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from fastraw import FastServer, Limits, Request, Response, Timeouts, server
+from fastraw import FastServer, Limits, Request, Response, Timeouts
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS, eventually
@@ -64,7 +64,7 @@ class App:
 
 @pytest.fixture(params=[EpollPoller, SelectorPoller])
 def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Poller]:
-    monkeypatch.setattr(server, "default_poller", request.param)
+    monkeypatch.setattr("fastraw.running.default_poller", request.param)
     return request.param  # type: ignore[no-any-return]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fastraw import ClientDisconnected, FastServer, HTTPError, Request, Response, Timeouts, server
+from fastraw import ClientDisconnected, FastServer, HTTPError, Request, Response, Timeouts
 from fastraw.engine import scheduler
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.testing import RawClient
@@ -26,7 +26,7 @@ PIECES = 100
 
 @pytest.fixture(params=[EpollPoller, SelectorPoller])
 def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Poller]:
-    monkeypatch.setattr(server, "default_poller", request.param)
+    monkeypatch.setattr("fastraw.running.default_poller", request.param)
     return request.param  # type: ignore[no-any-return]
 
 

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from fastraw import FastServer, Limits, Request, Response, Timeouts, server
+from fastraw import FastServer, Limits, Request, Response, Timeouts
 from fastraw.engine.poller import EpollPoller, SelectorPoller
 from fastraw.testing import RawClient
 from tests.apps import wire_app
@@ -98,7 +98,7 @@ def app() -> App:
 )
 def running(request: pytest.FixtureRequest, authority: Authority, app: App) -> Iterator[FastServer]:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(server, "default_poller", request.param)
+        monkeypatch.setattr("fastraw.running.default_poller", request.param)
         # What must not wait for its deadline would wait for ever.
         timeouts = Timeouts(handshake_seconds=None)
         tls = authority.tls()

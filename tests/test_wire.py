@@ -15,7 +15,7 @@ from importlib import import_module
 
 import pytest
 
-from fastraw import WSGI, FastServer, Request, body, server
+from fastraw import WSGI, FastServer, Request, body
 from fastraw.engine import intake
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.route import Answer, Handler
@@ -47,7 +47,7 @@ def choose(monkeypatch: pytest.MonkeyPatch, parser: str, poller: str) -> None:
     module = import_module(PARSERS[parser])
     monkeypatch.setattr(intake, "parse_head", module.parse_head)
     monkeypatch.setattr(body, "take_chunks", module.take_chunks)
-    monkeypatch.setattr(server, "default_poller", POLLERS[poller])
+    monkeypatch.setattr("fastraw.running.default_poller", POLLERS[poller])
 
 
 @contextmanager

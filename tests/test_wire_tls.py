@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from fastraw import WSGI, FastServer, server
+from fastraw import WSGI, FastServer
 from fastraw.engine.poller import Poller, SelectorPoller, default_poller
 from fastraw.route import Handler
 from tests.apps import wire_app, wire_wsgi_app
@@ -37,7 +37,7 @@ def serve(name: str, authority: Authority) -> Iterator[Site]:
     recorder = Recorder(app)
     running = FastServer(recorder, port=0, tls=authority.tls())
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(server, "default_poller", poller)
+        monkeypatch.setattr("fastraw.running.default_poller", poller)
         running.start()
     try:
         address = "127.0.0.1", running.port

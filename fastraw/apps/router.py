@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HTTPError
 from ..request import Request
-from ..route import DEFAULT, Answer, Handler, RouteOptions, options_of, wrap
+from ..route import DEFAULT, Answer, Handler, Middleware, RouteOptions, options_of, wrap
 from .routing.declare import (
     Options,
     caller,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
-Middleware = Callable[[Handler], Handler]
 
 
 class Router:

@@ -7,7 +7,8 @@ proxies.py       proxy_headers: the client that a trusted proxy speaks for
 cross_origin.py  cors: which other sites' scripts may read the answers
 """
 
-from .chain import Middleware, answer, compose
+from ...route import Middleware
+from .chain import answer, compose
 from .cross_origin import cors
 from .gzipping import gzip
 from .proxies import proxy_headers

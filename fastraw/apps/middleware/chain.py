@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from functools import reduce
 
 from ...errors import ClientDisconnected, HTTPError
 from ...request import Request
 from ...response import Response, as_response, error_response
-from ...route import Handler
-
-Middleware = Callable[[Handler], Handler]
+from ...route import Handler, Middleware
 
 _error = logging.getLogger("fastraw.error")
 

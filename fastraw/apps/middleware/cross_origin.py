@@ -16,8 +16,8 @@ from ...fields import add_to_list, combined, split_list
 from ...headers import Headers, is_token
 from ...request import Request
 from ...response import Response
-from ...route import Handler, wrap
-from .chain import Middleware, answer
+from ...route import Handler, Middleware, wrap
+from .chain import answer
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # Browsers ask again after five seconds when nothing is said; two hours is Chromium's most.

@@ -19,8 +19,8 @@ from ...file import FileSlice
 from ...headers import Headers
 from ...request import Request
 from ...response import Piece, Response
-from ...route import Handler, wrap
-from .chain import Middleware, answer
+from ...route import Handler, Middleware, wrap
+from .chain import answer
 
 # Less fits into one packet anyway.
 MINIMUM_BYTES = 1024

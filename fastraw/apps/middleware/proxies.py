@@ -21,8 +21,7 @@ from typing import Any, Literal, NamedTuple
 from ...fields import combined, parse_parameters, split_list
 from ...grammar import is_host
 from ...request import Peer, Request
-from ...route import Answer, Handler, wrap
-from .chain import Middleware
+from ...route import Answer, Handler, Middleware, wrap
 
 Address = tuple[str, int] | str
 

@@ -13,8 +13,8 @@ from contextvars import ContextVar
 
 from ...request import Request
 from ...response import Response
-from ...route import Handler, wrap
-from .chain import Middleware, answer
+from ...route import Handler, Middleware, wrap
+from .chain import answer
 
 # What cannot break a log line, nor fill it.
 _SANE = re.compile(r"[0-9A-Za-z+/=@:._\-]{1,128}").fullmatch
