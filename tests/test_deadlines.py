@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from fastraw import Timeouts
-from fastraw.engine.deadlines import RESOLUTION_SECONDS, SWEEP_SECONDS, Deadlines
+from fastraw.engine.deadlines import RESOLUTION_SECONDS, SLICE_TASKS, SWEEP_SECONDS, Deadlines
 from fastraw.engine.task import NEVER, Task
 
 START = 1000.0
@@ -137,6 +137,41 @@ def test_what_is_asked_for_during_a_sweep_is_not_lost() -> None:
     left = deadlines.timeout(monotonic(), 0)
     assert left is not None
     assert 0 < left <= 60
+
+
+def test_a_sweep_of_many_is_cut_up() -> None:
+    """What is ready is answered between two slices; the next sweep counts from the first one."""
+    due = [Waiting(fd, START + 0.5) for fd in range(2 * SLICE_TASKS + 1)]
+    deadlines = made()
+    deadlines._tasks = {task.fd: task for task in due}
+    now = START + SWEEP_SECONDS
+    for expired in (SLICE_TASKS, 2 * SLICE_TASKS, len(due)):
+        # As is the case with a holder that finds nothing to do: it goes on at once.
+        assert deadlines.timeout(now, len(due)) == 0.0
+        deadlines.tick(now)
+        assert sum(task.expired for task in due) == expired
+    assert deadlines.timeout(now, len(due)) == SWEEP_SECONDS
+    assert deadlines.timeout(now, 0) is None
+
+
+def test_what_is_asked_for_during_a_sweep_has_a_sweep_of_its_own() -> None:
+    """The sweep under way may have been past the task that asks."""
+    task = Waiting(SLICE_TASKS, NEVER)
+    deadlines = made()
+    deadlines._tasks = {fd: Waiting(fd, NEVER) for fd in range(SLICE_TASKS)} | {task.fd: task}
+    deadlines._next_sweep = NEVER
+    deadlines.ask(0.0)
+    now = monotonic()
+    deadlines.tick(now)
+    assert deadlines._left
+    task.deadline = now
+    deadlines.ask(0.0)
+    now = monotonic()
+    deadlines.tick(now)
+    assert not task.expired
+    assert deadlines.timeout(now, 0) == 0.0
+    deadlines.tick(now)
+    assert task.expired == 1
 
 
 def test_one_thread_sweeps_at_a_time() -> None:

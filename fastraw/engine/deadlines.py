@@ -4,6 +4,11 @@ Each connection has one `deadline`, set when a phase begins and not moved while 
 once a second lets those whose time is over `expire`; what that means is the connection's affair.
 A request pays one store: the deadlines of phases that begin now are made once every
 RESOLUTION_SECONDS and shared by all connections.
+
+1. A sweep looks at every task that there is when it begins, SLICE_TASKS at a tick: what is ready
+   is answered between two slices, however many connections there are.
+2. While a sweep is under way, `timeout` is 0: it waits for no event to go on.
+3. One thread sweeps at a time. Another one that finds it at work leaves it alone.
 """
 
 from __future__ import annotations
@@ -17,6 +22,8 @@ from ..limits import Timeouts
 from .task import NEVER, Task
 
 SWEEP_SECONDS = 1.0
+# Some 50 us: less than the answers to a batch of events take.
+SLICE_TASKS = 1024
 RESOLUTION_SECONDS = 0.1
 # RFC 9112 section 9.6: how long a closing connection goes on reading, so that no reset overtakes
 # the answer. About a round trip would do; a second is generous.
@@ -33,7 +40,7 @@ class Deadlines:
     """
 
     __slots__ = (
-        "_asked", "_next_sweep", "_next_tick", "_sweeping", "_tasks", "_timeouts",
+        "_asked", "_left", "_next_sweep", "_next_tick", "_sweeping", "_tasks", "_timeouts",
         "body", "date", "date_and_end", "handshake", "head", "idle", "linger", "now", "write",
     )  # fmt: skip
 
@@ -42,6 +49,8 @@ class Deadlines:
         self._tasks = tasks
         # Each is taken out by itself, so that none is lost that is asked for during a sweep.
         self._asked: list[float] = []
+        # What the sweep under way has yet to look at.
+        self._left: list[Task] = []
         self._sweeping = threading.Lock()
         self._next_tick = self._next_sweep = 0.0
         self.tick(monotonic())
@@ -60,7 +69,7 @@ class Deadlines:
             self.linger = now + LINGER_SECONDS
             self.date = date_field(time())
             self.date_and_end = self.date + b"\r\n"
-        if now >= self._next_sweep or (self._asked and now >= min(self._asked, default=NEVER)):
+        if self._left or now >= self._next_sweep or self._is_asked(now):
             self._sweep(now)
 
     def ask(self, seconds: float) -> None:
@@ -68,21 +77,31 @@ class Deadlines:
         self._asked.append(monotonic() + seconds)
 
     def timeout(self, now: float, connections: int) -> float | None:
-        """Seconds until the next sweep; None when there is nothing to sweep."""
+        """Seconds until the next slice of a sweep; None when there is nothing to sweep."""
+        if self._left:
+            return 0.0
         until = min(self._asked, default=NEVER)
         if connections:
             until = min(until, self._next_sweep)
         return None if until == NEVER else max(0.0, until - now)
 
+    def _is_asked(self, now: float) -> bool:
+        return bool(self._asked) and now >= min(self._asked, default=NEVER)
+
     def _sweep(self, now: float) -> None:
+        """Go on with the sweep under way, or begin one."""
         if not self._sweeping.acquire(blocking=False):
             return  # another holder is at it
-        self._next_sweep = now + SWEEP_SECONDS
-        for asked in list(self._asked):
-            if asked <= now:
-                self._asked.remove(asked)
         try:
-            for task in list(self._tasks.values()):
+            if not self._left:
+                self._next_sweep = now + SWEEP_SECONDS
+                for asked in list(self._asked):
+                    if asked <= now:
+                        self._asked.remove(asked)
+                self._left = list(self._tasks.values())
+            some = self._left[-SLICE_TASKS:]
+            del self._left[-SLICE_TASKS:]
+            for task in some:
                 # A task whose lock is taken is at work; its owner sets the next deadline.
                 if task.deadline <= now and task.lock.acquire(blocking=False):
                     if task.deadline <= now:
