@@ -164,20 +164,17 @@ def free_threaded(
     name: str, given: argparse.Namespace, cpus: Sequence[int], until: float
 ) -> Results:
     """One permit against two, server and load on the same cores."""
-    load = next(
-        load
-        for load in loads.LOADS
-        if load.name == jobs.FREE_THREADED_LOADS[name.rpartition("-")[2]]
-    )
+    load_name, rows = jobs.FREE_THREADED_LOADS[name.rpartition("-")[2]]
+    load = next(load for load in loads.LOADS if load.name == load_name)
     job = Job(
         name,
         jobs.OTHER[name],
         "wrk",
         partial(loads.measure, load),
-        servers=tuple(peer.name for peer in jobs.PERMITS),
+        servers=tuple(peer.name for peer in rows),
     )
     where = place(given.free_threaded, cpus, cpus)
-    return run(job, jobs.PERMITS, where, given, given.free_threaded, until)
+    return run(job, rows, where, given, given.free_threaded, until)
 
 
 def measure_all(given: argparse.Namespace, every: dict[str, Job], results: Results) -> None:

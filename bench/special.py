@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import os
 import shutil
 import statistics
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 import loads
 from loads import Load, Place
-from peers import BENCH
+from peers import BENCH, PEERS
 from process import Server, ServerFailed
 from servers import files
 
@@ -77,8 +78,17 @@ def crowd(server: Server, place: Place, *arguments: str) -> Iterator[Crowd]:
 
 
 def measure_crowd(server: Server, place: Place, seconds: float, size: int) -> dict[str, float]:
-    """64 busy connections alone, then among `size` idle and as many half-sent ones."""
+    """64 busy connections alone, then while a crowd of `size` idle and as many half-sent ones is
+    connected to the bare loop, which has nothing to do, then with such a crowd of its own."""
     alone = loads.measure(BUSY, server, place, seconds)
+    with (
+        Server(next(peer for peer in PEERS if peer.name == "bare"), place.server_cpus) as bystander,
+        crowd(bystander, place, "--idle", str(size)) as idle,
+        crowd(bystander, place, "--half", str(size)) as half,
+    ):
+        beside = loads.sample(BUSY, server, place, seconds)
+        half.leave()
+        idle.leave()
     before = server.memory_bytes()
     with crowd(server, place, "--idle", str(size)) as idle:
         idle_bytes = (settled_memory(server) - before) / size
@@ -93,8 +103,10 @@ def measure_crowd(server: Server, place: Place, seconds: float, size: int) -> di
         "rate": among["rate"],
         "rate_ratio": among["rate"] / alone["rate"],
         "p99_alone_us": alone["p99_us"],
+        "p99_beside_us": beside["p99_us"],
         "p99_us": among["p99_us"],
         "p99_ratio": among["p99_us"] / alone["p99_us"],
+        "p99_beside_ratio": among["p99_us"] / beside["p99_us"],
         "idle_bytes": idle_bytes,
         "half_bytes": half_bytes,
         "open": still_open,
@@ -162,6 +174,8 @@ def measure_drip(server: Server, place: Place, seconds: float, size: int) -> dic
 
 def measure_idle(server: Server, place: Place, seconds: float, size: int) -> dict[str, float]:
     """System calls and wake-ups a second without a connection, and with `size` silent ones."""
+    # What happens once a second falls twice into a second and a half, and not once into half a one.
+    seconds = math.ceil(seconds) if seconds > 1 else seconds
     loads.put(BUSY, server, place, min(loads.WARM_UP_SECONDS, seconds))
     time.sleep(min(SETTLE_SECONDS, seconds))
     calls, wake_ups = watch(server, seconds)

@@ -32,6 +32,8 @@ class Options:
     """Let silent connections live for PATIENT_SECONDS."""
     permits: int | None
     """fastraw only: threads that may run Python at once. None: its own choice."""
+    cpus: int | None
+    """fastraw only: how many of the CPUs it may use. None: all."""
     mode: str
     """The kind of load, for what cannot tell by the request: the bare loop, and socketify when
     it closes. With `router`, fastraw finds its answers through 500 routes; with
@@ -55,6 +57,7 @@ def options() -> Options:
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--patient", action="store_true")
     parser.add_argument("--permits", type=int)
+    parser.add_argument("--cpus", type=int)
     parser.add_argument("--mode", default="hello")
     parser.add_argument("--look", action="store_true")
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))

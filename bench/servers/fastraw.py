@@ -4,6 +4,7 @@ with files."""
 from __future__ import annotations
 
 import hashlib
+import os
 
 from fastraw import (
     TLS,
@@ -103,6 +104,8 @@ if __name__ == "__main__":
         # There is no public name for it: the number follows from the interpreter and its CPUs.
         permits = given.permits
         scheduler.permit_count = lambda: permits
+    if given.cpus is not None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.cpus])
     FastServer(
         handler_for(given.mode),
         host=HOST,
