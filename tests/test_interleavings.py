@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fastraw import FastServer
+from fastraw.engine import readiness
 from fastraw.engine import scheduler as scheduler_module
 from fastraw.engine.jobqueue import JobQueue
 from fastraw.engine.permit import OUTBOX_ANSWERS, OUTBOX_SECONDS, Permit, Worker
@@ -617,7 +618,8 @@ def test_no_answer_waits_when_jobs_take_long(
         now += seconds
         return now
 
-    monkeypatch.setattr(scheduler_module, "monotonic", lambda: pass_by(1e-6))
+    for module in (scheduler_module, readiness):
+        monkeypatch.setattr(module, "monotonic", lambda: pass_by(1e-6))
     for task in tasks:
         task.at_run = lambda: pass_by(0.6 * OUTBOX_SECONDS)
     hold(script)

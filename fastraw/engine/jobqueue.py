@@ -22,46 +22,47 @@ class JobQueue:
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = NEVER if seconds is None else seconds
-        self._new: deque[tuple[float, Task, Job]] = deque()
+        self.new: deque[tuple[float, Task, Job]] = deque()
+        """Jobs that have not begun, and until when they may wait."""
         self._begun: deque[tuple[Task, Job]] = deque()
 
     def __len__(self) -> int:
-        return len(self._new) + len(self._begun)
+        return len(self.new) + len(self._begun)
 
     def put(self, task: Task, job: Job, now: float) -> None:
         """A job that no worker has time for."""
         if task.begun:
             self._begun.append((task, job))
         else:
-            self._new.append((now + self._seconds, task, job))
+            self.new.append((now + self._seconds, task, job))
 
     def take(self) -> tuple[Task, Job] | None:
         """The next job; None when there is none."""
         if self._begun:
             return self._begun.popleft()
-        if self._new:
-            _, task, job = self._new.popleft()
+        if self.new:
+            _, task, job = self.new.popleft()
             return task, job
         return None
 
     def take_overdue(self, now: float) -> tuple[Task, Job] | None:
         """A job whose time is over; None when there is none."""
-        if self._new and self._new[0][0] <= now:
-            _, task, job = self._new.popleft()
+        if self.new and self.new[0][0] <= now:
+            _, task, job = self.new.popleft()
             return task, job
         return None
 
     def timeout(self, now: float) -> float | None:
         """Seconds until a job's time is over; None for never."""
         try:
-            until = self._new[0][0]
+            until = self.new[0][0]
         except IndexError:
             return None
         return None if until == NEVER else max(0.0, until - now)
 
     def clear(self) -> list[Task]:
         """Take all out; their tasks."""
-        tasks = [task for task, _ in self._begun] + [task for _, task, _ in self._new]
+        tasks = [task for task, _ in self._begun] + [task for _, task, _ in self.new]
         self._begun.clear()
-        self._new.clear()
+        self.new.clear()
         return tasks

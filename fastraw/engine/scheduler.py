@@ -37,20 +37,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import Any, Protocol
 
 from .jobqueue import JobQueue
 from .permit import (
-    CAN_LOOK,
     FAULT,
-    LOOK_SECONDS,
     OUTBOX_ANSWERS,
     OUTBOX_SECONDS,
-    SHORT_SLEEP_SECONDS,
     Job,
     Permit,
     Worker,
@@ -58,7 +53,8 @@ from .permit import (
     call_after,
     permit_count,
 )
-from .poller import EVENTS_AT_ONCE, Poller
+from .poller import Poller
+from .readiness import Housekeeping, Readiness
 from .routes import SlowRoutes
 from .task import Task
 from .watchdog import Watchdog, Watched
@@ -69,17 +65,7 @@ FAULT_SECONDS = 0.1
 _log = logging.getLogger("fastraw.error")
 
 
-class Housekeeping(Protocol):
-    """What happens as time goes by."""
-
-    def tick(self, now: float) -> None:
-        """Called after each poll."""
-
-    def timeout(self, now: float) -> float | None:
-        """Seconds until there is something to do; None for never."""
-
-
-class Scheduler:
+class Scheduler(Readiness):
     """Runs the jobs of a set of tasks on `workers` threads and a few more.
 
     Args:
@@ -103,23 +89,17 @@ class Scheduler:
         workers: int,
         queue_seconds: float | None,
     ) -> None:
-        self.tasks = tasks
+        super().__init__(poller, tasks, housekeeping, JobQueue(queue_seconds), permit_count())
         self.workers = workers
-        self.poller = poller
         self._route = route
         self._control = control
-        self._housekeeping = housekeeping
-        self._permits = [Permit() for _ in range(permit_count())]
         self._pool = [Worker() for _ in range(workers + len(self._permits) + 1)]
         self._idle = list(self._pool)
-        self._ready: deque[Task] = deque()
         # Guards the queue, and with it the changes of _idle and _apart (invariant 6).
         self._lock = threading.Lock()
-        self._queue = JobQueue(queue_seconds)
         self._apart = 0
         self._slow = SlowRoutes()
         self._threads = len(self._pool)
-        self.stopping = False
         watched: list[Watched] = list(self._permits)
         self._watchdog = Watchdog(watched, self._retake)
         self._executor = ThreadPoolExecutor(len(self._pool), thread_name_prefix="fastraw-worker")
@@ -187,52 +167,6 @@ class Scheduler:
         self._apart += 1
         self._leave_events(permit)
         return True
-
-    def _leave_events(self, permit: Permit) -> None:
-        """Put what is left of the ready queue's part of a batch back; the rest are hints."""
-        self._ready.extend(task for task, mask in permit.events if not mask)
-
-    def _close_ready(self) -> None:
-        try:
-            while True:
-                self._ready.popleft().close()
-        except IndexError:
-            pass
-
-    def resume(self, task: Task) -> None:
-        """Have `task.resume()` called by a permit holder. The caller holds, and gives, its lock."""
-        self._ready.append(task)
-        if self.stopping:
-            self._close_ready()
-            return
-        for permit in self._permits:
-            if permit.sleeping:
-                self.poller.wake()
-                return
-
-    def add(self, task: Task) -> None:
-        """Report `task` from now on.
-
-        The caller holds its lock: an event that was meant for the last owner of the descriptor
-        may come before the poller knows of it.
-        """
-        self.tasks[task.fd] = task
-        self.poller.add(task.fd)
-
-    def forget(self, task: Task) -> None:
-        """Report `task` no more; called before its descriptor is closed."""
-        self.tasks.pop(task.fd, None)
-        if self.poller.needs_rearm:
-            self.poller.remove(task.fd)
-
-    def release(self, task: Task) -> None:
-        """Let the descriptor of `task` live on without us."""
-        self.tasks.pop(task.fd, None)
-        self.poller.remove(task.fd)
-
-    def wake(self) -> None:
-        """Have a permit holder look at the time, and so at the housekeeping."""
-        self.poller.wake()
 
     def running(self) -> int:
         """Jobs that run now."""
@@ -430,53 +364,6 @@ class Scheduler:
                         self._idle.append(worker)
                     return
             self._run_apart(worker, *queued)
-
-    def _poll(self, permit: Permit) -> list[tuple[Any, int]]:
-        """What is ready: (descriptor, mask) of events, (task, 0) of the ready queue."""
-        ready = self._ready
-        events: list[tuple[Any, int]] = []
-        if ready or permit.looks:
-            events = self.poller.poll(0, EVENTS_AT_ONCE)
-        if not events and not ready:
-            events = self._wait(permit)
-        now = monotonic()
-        permit.due = now + OUTBOX_SECONDS
-        self._housekeeping.tick(now)
-        if self._queue:
-            self._shed(now)
-        for _ in range(len(ready)):
-            try:
-                events.append((ready.popleft(), 0))
-            except IndexError:
-                break  # another holder took it
-        return events
-
-    def _wait(self, permit: Permit) -> list[tuple[int, int]]:
-        """Look for a moment if that has been worth it lately, then sleep."""
-        now = monotonic()
-        if permit.looks:
-            enough = now + LOOK_SECONDS
-            while now < enough:
-                events = self.poller.poll(0, EVENTS_AT_ONCE)
-                if events or self._ready:
-                    permit.looked(found=True)
-                    return events
-                now = monotonic()
-            permit.looked(found=False)
-        # First say that we sleep, then look whether there is reason not to: `resume` and `stop`
-        # do it the other way round.
-        permit.sleeping = True
-        timeout = self._housekeeping.timeout(now)
-        overdue = self._queue.timeout(now)
-        if overdue is not None:
-            timeout = overdue if timeout is None else min(timeout, overdue)
-        if self._ready or self.stopping:
-            timeout = 0
-        events = self.poller.poll(timeout, EVENTS_AT_ONCE)
-        permit.sleeping = False
-        if CAN_LOOK and not permit.looks:
-            permit.slept(short=bool(events) and monotonic() - now < SHORT_SLEEP_SECONDS)
-        return events
 
     def _shed(self, now: float) -> None:
         """Refuse the queued jobs whose time is over."""
