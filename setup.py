@@ -25,8 +25,9 @@ extensions = [
         "fastraw._parse",
         ["fastraw/_parse.pyx"],
         depends=[
-            *("fastraw/_octets.h", "fastraw/_scan.h"),
-            *("fastraw/_environ.pxi", "fastraw/_message.pxi"),
+            *("fastraw/_octets.h", "fastraw/_known.h", "fastraw/_scan.h"),
+            *("fastraw/_names.pxi", "fastraw/_head.pxi", "fastraw/_framing.pxi"),
+            *("fastraw/_chunks.pxi", "fastraw/_environ.pxi", "fastraw/_message.pxi"),
         ],
         **options,
     ),

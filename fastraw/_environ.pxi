@@ -45,7 +45,7 @@ cdef int fill_keys() except -1:
     cdef uint32_t number = 0
     while number < KNOWN:
         if known_objects[number] != NULL:
-            key = key_of(<octets>known_names[number].text, known_names[number].length)
+            key = key_of(<octets>known_texts[number], known_lengths[number])
             key = sys.intern(key)
             Py_INCREF(key)
             known_keys[number] = <PyObject*>key

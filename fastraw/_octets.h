@@ -65,10 +65,10 @@ static inline __m128i equal(__m128i block, char octet)
     return _mm_cmpeq_epi8(block, _mm_set1_epi8(octet));
 }
 
-/* All but 20-7E, which are 21-7F, and the others below, once one is added. */
-static inline __m128i beyond_text(__m128i block)
+/* 20-7E, which are 21-7F, and all others below, once one is added. */
+static inline __m128i text(__m128i block)
 {
-    return _mm_cmplt_epi8(_mm_add_epi8(block, _mm_set1_epi8(1)), _mm_set1_epi8(0x21));
+    return _mm_cmpgt_epi8(_mm_add_epi8(block, _mm_set1_epi8(1)), _mm_set1_epi8(0x20));
 }
 
 /* All but what a value may have. */
@@ -112,30 +112,32 @@ static inline __m128i beyond_host(__m128i block)
 /* What is left at the end is read with the last 16 octets, of which those before p are let out. */
 #define SKIP_BLOCKS(beyond)                                                                     \
     for (; end - p >= 16; p += 16) {                                                            \
-        unsigned mask = bits_of(beyond(block_at(p)));                                           \
+        __m128i block = block_at(p);                                                            \
+        unsigned mask = beyond;                                           \
         if (mask)                                                                               \
             return p + __builtin_ctz(mask);                                                     \
     }                                                                                           \
     if (p < end && end - low >= 16) {                                                           \
-        unsigned mask = bits_of(beyond(block_at(end - 16))) >> (16 - (end - p));                \
+        __m128i block = block_at(end - 16);                                                     \
+        unsigned mask = (beyond) >> (16 - (end - p));                \
         return mask ? p + __builtin_ctz(mask) : end;                                            \
     }
 
 static inline octets skip_text(octets p, octets end, octets low)
 {
     while (end - p >= 80) { /* one, then four at a time: most values are short */
-        unsigned mask = bits_of(beyond_text(block_at(p)));
-        if (mask)
-            return p + __builtin_ctz(mask);
+        unsigned mask = bits_of(text(block_at(p)));
+        if (mask != 0xffff)
+            return p + __builtin_ctz(~mask);
         p += 16;
-        __m128i any = _mm_or_si128(
-            _mm_or_si128(beyond_text(block_at(p)), beyond_text(block_at(p + 16))),
-            _mm_or_si128(beyond_text(block_at(p + 32)), beyond_text(block_at(p + 48))));
-        if (bits_of(any))
+        __m128i all = _mm_and_si128(
+            _mm_and_si128(text(block_at(p)), text(block_at(p + 16))),
+            _mm_and_si128(text(block_at(p + 32)), text(block_at(p + 48))));
+        if (bits_of(all) != 0xffff)
             break;
         p += 64;
     }
-    SKIP_BLOCKS(beyond_text)
+    SKIP_BLOCKS(0xffff ^ bits_of(text(block)))
     return p;
 }
 #else
@@ -145,19 +147,19 @@ static inline octets skip_text(octets p, octets end, octets low)
 
 static octets skip_value(octets p, octets end, octets low)
 {
-    SKIP_BLOCKS(beyond_value)
+    SKIP_BLOCKS(bits_of(beyond_value(block)))
     return skip(p, end, VALUE);
 }
 
 static inline octets skip_target(octets p, octets end, octets low)
 {
-    SKIP_BLOCKS(beyond_target)
+    SKIP_BLOCKS(bits_of(beyond_target(block)))
     return skip(p, end, TARGET);
 }
 
 static inline octets skip_plain_host(octets p, octets end, octets low)
 {
-    SKIP_BLOCKS(beyond_host)
+    SKIP_BLOCKS(bits_of(beyond_host(block)))
     return p;
 }
 

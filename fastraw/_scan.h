@@ -5,7 +5,7 @@
  * faults. A line is first read in the way of nearly every line. Only where that fails, one of the
  * *_fault functions reads it again, part by part, to say what is wrong.
  */
-#include "_octets.h"
+#include "_known.h"
 
 #include <stdlib.h>
 
@@ -14,8 +14,6 @@ enum outcome {
     BEGINNING, REQUEST_LINE_LONG, LINE_END, SHAPE, METHOD, TARGET_OCTETS, VERSION, MAJOR_VERSION,
     TARGET_FORM, HEAD_LONG, HEAD_LINES, FOLDED, COLON, FIELD_NAME, FIELD_VALUE
 };
-
-enum kind { ORDINARY, HOST, TRANSFER_ENCODING, CONTENT_LENGTH, CONNECTION, EXPECT, UPGRADE, KINDS };
 
 typedef struct {
     uint32_t name, name_length, value, value_length; /* offsets from scan.start */
@@ -39,57 +37,6 @@ typedef struct {
     field_line *fields; /* `inside`, or from malloc when that is too small */
     field_line inside[ROOM];
 } scan;
-
-/* Field names with a str that is ready, found by length and three octets. Few of the slots are
- * taken, so that a look for another name ends at once. */
-
-enum { KNOWN = 256, KNOWN_LENGTH = 32, SLOTS = 2048 };
-typedef struct {
-    uint8_t length, kind;
-    uint8_t text[KNOWN_LENGTH];
-} known_name;
-static known_name known_names[KNOWN]; /* from 1; filled on import, then constant */
-static uint8_t known_slots[SLOTS];    /* numbers of names; 0: an empty slot, where a search ends */
-
-static inline uint32_t known_slot(octets name, size_t length)
-{
-    uint32_t key = name[0] | (uint32_t)name[length - 1] << 8 | (uint32_t)name[length / 2] << 16 |
-                   (uint32_t)length << 24;
-    return key * 2654435761u >> 21;
-}
-
-static inline uint32_t next_slot(uint32_t slot)
-{
-    return (slot + 1) % SLOTS;
-}
-
-static inline uint32_t find_known(octets name, size_t length)
-{
-    if (length > KNOWN_LENGTH)
-        return 0;
-    uint32_t number, slot = known_slot(name, length);
-    for (; (number = known_slots[slot]); slot = next_slot(slot))
-        if (known_names[number].length == length &&
-            !memcmp(known_names[number].text, name, length))
-            return number;
-    return 0;
-}
-
-/* One bit for each length of the names that kind_of knows. */
-#define KIND_LENGTHS (1u << 4 | 1u << 6 | 1u << 7 | 1u << 10 | 1u << 14 | 1u << 17)
-
-static inline int kind_of(octets name, size_t length)
-{
-    switch (length) {
-    case 4: return is_text(name, "host", 4) ? HOST : ORDINARY;
-    case 6: return is_text(name, "expect", 6) ? EXPECT : ORDINARY;
-    case 7: return is_text(name, "upgrade", 7) ? UPGRADE : ORDINARY;
-    case 10: return is_text(name, "connection", 10) ? CONNECTION : ORDINARY;
-    case 14: return is_text(name, "content-length", 14) ? CONTENT_LENGTH : ORDINARY;
-    case 17: return is_text(name, "transfer-encoding", 17) ? TRANSFER_ENCODING : ORDINARY;
-    }
-    return ORDINARY;
-}
 
 /* Request line. */
 
@@ -181,33 +128,35 @@ static inline octets scan_line(octets p, int blocks, octets *beyond, uint32_t *k
 {
     __m128i first = block_at(p), second = block_at(blocks > 1 ? p + 16 : p);
     unsigned colons = bits_of(equal(first, ':'));
-    uint64_t stops = bits_of(beyond_text(first));
+    uint64_t texts = bits_of(text(first));
     if (blocks > 1)
         colons |= bits_of(equal(second, ':')) << 16;
     for (int block = 1; block < blocks; block++)
-        stops |= (uint64_t)bits_of(beyond_text(block_at(p + 16 * block))) << 16 * block;
+        texts |= (uint64_t)bits_of(text(block_at(p + 16 * block))) << 16 * block;
+    if (blocks < 4)
+        texts |= UINT64_MAX << 16 * blocks;
     *beyond = p + 16 * blocks;
-    if (stops)
-        *beyond = p + __builtin_ctzll(stops);
-    if (!colons || colons & 1)
+    if (~texts)
+        *beyond = p + __builtin_ctzll(~texts);
+    if (!colons || colons & 3)
         return NULL;
     unsigned length = (unsigned)__builtin_ctz(colons), inside = (1u << length) - 1;
     uint32_t number, slot = known_slot(p, length);
     for (; (number = known_slots[slot]); slot = next_slot(slot)) {
-        const known_name *name = &known_names[number];
-        if (name->length != length)
+        if (known_lengths[number] != length)
             continue;
-        unsigned same = bits_of(_mm_cmpeq_epi8(first, block_at(name->text)));
+        octets name = known_texts[number];
+        unsigned same = bits_of(_mm_cmpeq_epi8(first, block_at(name)));
         if (blocks > 1 && length > 16)
-            same |= bits_of(_mm_cmpeq_epi8(second, block_at(name->text + 16))) << 16;
+            same |= bits_of(_mm_cmpeq_epi8(second, block_at(name + 16))) << 16;
         if ((same & inside) == inside) {
             *known = number;
-            *kind = name->kind;
+            *kind = known_kinds[number];
             return p + length;
         }
     }
     unsigned rare = bits_of(beyond_name(first));
-    if (blocks > 1)
+    if (blocks > 1 && length > 16)
         rare |= bits_of(beyond_name(second)) << 16;
     if (rare & inside)
         return NULL;
@@ -217,16 +166,35 @@ static inline octets scan_line(octets p, int blocks, octets *beyond, uint32_t *k
 }
 #endif
 
+/* The CRLF behind the value that begins at `value` and is text up to `seen`; NULL when there is
+ * none. Sets whether all of it is ASCII. */
+static inline octets scan_value(octets value, octets seen, octets end, octets low,
+                                uint16_t *ascii)
+{
+    octets stop = skip_text(seen > value ? seen : value, end, low);
+    *ascii = end - stop >= 2 && is_crlf(stop);
+    if (*ascii)
+        return stop;
+    stop = skip_value(stop, end, low);
+    return end - stop >= 2 && is_crlf(stop) ? stop : NULL;
+}
+
 /* The field lines from p on, to the empty line that ends them. */
 static int scan_fields(scan *s, octets p, octets end, octets low, uint32_t lines)
 {
-    for (;;) {
+    field_line *field = s->fields + s->count;
+    for (;; field++, s->count++) {
         if (end - p >= 2 && is_crlf(p)) {
             s->size = (uint32_t)(p + 2 - s->start);
             return COMPLETE;
         }
         if (s->count == lines)
             return find(p, end, '\n') ? HEAD_LINES : INCOMPLETE;
+        if (s->count == s->room) {
+            if (!make_room(s))
+                return NO_MEMORY;
+            field = s->fields + s->count;
+        }
         uint32_t known;
         int kind;
         octets colon = NULL, beyond = p;
@@ -243,35 +211,28 @@ static int scan_fields(scan *s, octets p, octets end, octets low, uint32_t lines
         octets value = colon + 1;
         if (value < end && *value == ' ')
             value++;
-        while (value < end && is_blank(*value))
+        while (value < end && *value <= ' ' && is_blank(*value))
             value++;
         octets stop = beyond;
-        if (stop == end || *stop != '\r')
-            stop = skip_text(stop > value ? stop : value, end, low);
-        int ascii = 1;
+        field->ascii = 1;
         if (end - stop < 2 || !is_crlf(stop)) {
-            ascii = 0;
-            stop = skip_value(stop, end, low);
-            if (end - stop < 2 || !is_crlf(stop))
+            stop = scan_value(value, stop, end, low, &field->ascii);
+            if (!stop)
                 return field_line_fault(p, end);
         }
-        if (s->count == s->room && !make_room(s))
-            return NO_MEMORY;
-        field_line *field = &s->fields[s->count++];
         field->known = (uint16_t)known;
-        field->ascii = (uint16_t)ascii;
         field->name = (uint32_t)(p - s->start);
         field->name_length = (uint32_t)(colon - p);
         field->value = (uint32_t)(value - s->start);
         p = stop + 2;
-        while (stop > value && is_blank(stop[-1]))
+        while (stop > value && stop[-1] <= ' ' && is_blank(stop[-1]))
             stop--;
         field->value_length = (uint32_t)(stop - value);
         if (kind) {
             if (s->first[kind])
                 s->repeated[kind] = 1;
             else
-                s->first[kind] = s->count;
+                s->first[kind] = s->count + 1;
         }
     }
 }

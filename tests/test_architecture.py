@@ -22,6 +22,7 @@ PACKAGE = Path(fastraw.__file__).parent
 # `engine` and `apps` from each other.
 FLOORS = (
     *("errors", "limits", "faults", "headers", "fields", "dates", "file", "_environ_py", "grammar"),
+    *("_head_py", "_chunks_py", "_unfinished_py"),
     *("_parse_py", "_message_py", "_parse", "parse", "spool", "cookies", "jsoncontent"),
     *("parameters", "forms", "multipart", "request", "response", "route", "body", "encode"),
     *("engine", "running", "server", "apps"),

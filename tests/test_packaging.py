@@ -124,11 +124,12 @@ def test_sdist_has_all_that_builds_tests_and_explains(dist: Path) -> None:
     assert {
         *("pyproject.toml", "setup.py", "Makefile", "README.md", "CHANGELOG.md", "LICENSE"),
         *(
-            "fastraw/_parse.pyx",
-            "fastraw/_environ.pxi",
-            "fastraw/_message.pxi",
-            "fastraw/_scan.h",
-            "fastraw/apps/pep3333/_wsgi.pyx",
+            *("fastraw/_parse.pyx", "fastraw/apps/pep3333/_wsgi.pyx"),
+            *("fastraw/_octets.h", "fastraw/_known.h", "fastraw/_scan.h"),
+            *(
+                f"fastraw/_{part}.pxi"
+                for part in ("names", "head", "framing", "chunks", "environ", "message")
+            ),
         ),
         *("tests/conftest.py", "bench/server.py"),
         *("tests/wire/README.md", "bench/lua/report.lua", "docs/README.md", "examples/hello.py"),

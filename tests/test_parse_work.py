@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fastraw
-from fastraw import Limits, _parse_py
+from fastraw import Limits, _parse_py, _unfinished_py
 
 COMPILER = shutil.which("gcc") or shutil.which("clang")
 SOURCE = Path(__file__).with_name("scan_work.c")
@@ -79,13 +79,13 @@ def head_of(kind: str, length: int) -> bytes:
 def work_of(octets: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
     """What the twin looks at when these octets come one at a time."""
     buffer = Counted()
-    field_lines = _parse_py._field_lines
+    field_lines = _unfinished_py._field_lines
 
     def counted(data: Counted, start: int, end: int) -> object:
         data.look(start, end)
         return field_lines(data, start, end)
 
-    monkeypatch.setattr(_parse_py, "_field_lines", counted)
+    monkeypatch.setattr(_unfinished_py, "_field_lines", counted)
     limits = Limits(request_line_bytes=None, head_bytes=None, field_lines=None)
     head = None
     for seen, octet in enumerate(octets):

@@ -15,7 +15,11 @@ import atheris
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))
 
-with atheris.instrument_imports(include=["fastraw._parse_py", "fastraw.grammar", "fastraw.body"]):
+INSTRUMENTED = [
+    *("fastraw._parse_py", "fastraw._unfinished_py", "fastraw._chunks_py"),
+    *("fastraw.grammar", "fastraw.body"),
+]
+with atheris.instrument_imports(include=INSTRUMENTED):
     from bench.heads import HEADS
     from fastraw import Limits, _parse, _parse_py, body
     from tests.fuzz.outcomes import of_content, of_head, of_head_in_pieces
