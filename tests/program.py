@@ -15,6 +15,8 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.waiting import eventually
+
 ROOT = Path(__file__).resolve().parent.parent
 # Strict: what the development mode warns of becomes an error.
 PYTHON = (sys.executable, "-X", "dev", "-W", "error")
@@ -81,9 +83,21 @@ class Program:
         return match[1].strip("[]"), int(match[2])
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send the signal; the exit status, once all output is there."""
+        """Send the signal, once it is heeded; the exit status, once all output is there."""
+        assert eventually(self._heeds_signals), "serve_forever() has not begun"
         self._process.send_signal(number)
         return self.wait()
+
+    def _heeds_signals(self) -> bool:
+        """Whether serve_forever() has taken the signals over: a server answers before it does.
+
+        SIGTERM is the second that it takes; SIGINT is caught by Python from the beginning.
+        """
+        status = Path(f"/proc/{self.pid}/status")
+        if self._process.poll() is not None or not status.exists():
+            return True  # it has ended, or this is not Linux
+        caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status.read_text(), re.MULTILINE)
+        return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
     def wait(self) -> int:
         """The exit status, once it ends by itself and all output is there."""
