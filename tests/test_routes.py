@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from fastraw.engine.routes import (
     FIRST_PROOF_CALLS,
     MAX_PROOF_CALLS,
@@ -43,6 +45,19 @@ def test_a_slow_call_among_them_begins_the_proof_again() -> None:
         slow.ran_apart("a", QUICK)
     slow.ran_apart("a", QUICK_SECONDS)
     assert quick_calls(slow, "a") == FIRST_PROOF_CALLS
+
+
+def test_slow_calls_that_were_expected_write_nothing() -> None:
+    class Unwritten(dict[Hashable, int]):
+        def __setitem__(self, route: Hashable, quick: int) -> None:
+            raise AssertionError(f"{route} is written to")
+
+    slow = SlowRoutes()
+    slow.seen_slow("a")
+    slow.routes, slow._proof = Unwritten(slow.routes), Unwritten(slow._proof)
+    slow.ran_apart("a", QUICK_SECONDS)
+    slow.ran_apart("a", 10.0)
+    assert slow.routes == {"a": 0}
 
 
 def test_each_relapse_doubles_the_proof_up_to_a_bound() -> None:

@@ -20,13 +20,16 @@ class SlowRoutes:
     `routes` is what the permit holder looks into before each call: a plain dict that is empty
     until something slow has been seen. Each operation on it is atomic by itself, and a lost
     update costs one more quick or slow call, so there is no lock.
+
+    A slow call that was expected to be slow writes nothing: without the GIL, threads that write
+    to one dict wait for each other, and those that read it as well.
     """
 
     __slots__ = ("_proof", "routes")
 
     def __init__(self) -> None:
         self.routes: dict[Hashable, int] = {}
-        """Route -> quick calls still wanted."""
+        """Route -> quick calls since the last slow one."""
         self._proof: dict[Hashable, int] = {}
         """Route -> quick calls it will take; outlives the entry in `routes`."""
 
@@ -34,7 +37,7 @@ class SlowRoutes:
         """A call of `route` held a permit too long: believe it slow."""
         proof = min(2 * self._proof.pop(route, FIRST_PROOF_CALLS // 2), MAX_PROOF_CALLS)
         self._proof[route] = proof
-        self.routes[route] = proof
+        self.routes[route] = 0
         if len(self._proof) > MAX_ROUTES:
             oldest = next(iter(list(self._proof)))
             self._proof.pop(oldest, None)
@@ -42,12 +45,13 @@ class SlowRoutes:
 
     def ran_apart(self, route: Hashable, seconds: float) -> None:
         """A call of `route`, on a thread of its own, took `seconds`."""
-        wanted = self.routes.get(route)
-        if wanted is None:
+        quick = self.routes.get(route)
+        if quick is None:
             return
         if seconds >= QUICK_SECONDS:
-            self.routes[route] = self._proof.get(route, FIRST_PROOF_CALLS)
-        elif wanted > 1:
-            self.routes[route] = wanted - 1
+            if quick:
+                self.routes[route] = 0
+        elif quick + 1 < self._proof.get(route, FIRST_PROOF_CALLS):
+            self.routes[route] = quick + 1
         else:
             self.routes.pop(route, None)
