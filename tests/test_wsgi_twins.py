@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -11,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastraw import Request, _environ_py
+from fastraw import Request, Response, _environ_py, parse_head
+from fastraw.apps.wsgi import _iterate
 
 PURE = os.environ.get("FASTRAW_PURE", "") not in ("", "0")
 # Without extensions there is nothing to compare with; what is asked of both is asked of one.
@@ -197,3 +200,85 @@ def test_whole_answers() -> None:
                         and (response.start, response.status, response.body, response.ordinary)
                     )
                 assert found[0] == found[-1]
+
+
+class Recorded:
+    """An iterable that notes what is done with it."""
+
+    def __init__(self, pieces: Iterable[Any], events: list[str]) -> None:
+        self._pieces = iter(pieces)
+        self._events = events
+
+    def __iter__(self) -> Iterator[Any]:
+        self._events.append("iter")
+        return self
+
+    def __next__(self) -> Any:
+        self._events.append("next")
+        piece = next(self._pieces)
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    def close(self) -> None:
+        self._events.append("close")
+
+
+PIECES: list[list[Any]] = [
+    [b"abc"],
+    [b"", b"abc", b""],
+    [b"ab", b"c"],
+    [b"abcd"],
+    ["abc"],
+    [b""],
+    [],
+    [KeyError("early")],
+    [b"abc", KeyError("late")],
+]
+
+
+@pytest.mark.parametrize("stream_body", [False, True])
+@pytest.mark.parametrize("pieces", PIECES)
+@pytest.mark.parametrize("headers", [[("Content-Length", "3")], [], [("Date", "x")]])
+def test_iterables(
+    pieces: list[Any],
+    headers: list[tuple[str, str]],
+    stream_body: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each is iterated as far as it must be, and closed once, whatever comes of it."""
+    found = []
+    for name in ADAPTERS:
+        events: list[str] = []
+
+        class Adapter(import_module(name).Adapter):  # type: ignore[misc]
+            def environ_of(self, request: Request) -> dict[str, Any]:
+                return {}
+
+            def iterate(self, start: Any, iterable: Any) -> Response:
+                return _iterate(start, iterable, self.stream_body)
+
+        def app(environ: dict[str, Any], start_response: Any, seen: list[str] = events) -> Recorded:
+            start_response("200 OK", headers)
+            return Recorded(pieces, seen)
+
+        adapter = Adapter(app)
+        adapter.stream_body = stream_body
+        caplog.clear()
+        try:
+            response = adapter(Request(parse_head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Peer()))
+        except (TypeError, KeyError) as error:
+            found.append((repr(error), events))
+            continue
+        streamed: list[Any] = []
+        with contextlib.suppress(KeyError):
+            streamed.extend(response.iterable or ())
+        events.append("answered")
+        if response.after is not None:
+            response.after()
+        for source in (response.iterable, response.iterable):
+            if source is not None:
+                source.close()  # type: ignore[attr-defined]
+        assert events.count("close") == 1
+        found.append((response.start, response.body, streamed, events, caplog.messages))
+    assert found[0] == found[-1]

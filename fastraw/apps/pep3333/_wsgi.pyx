@@ -3,6 +3,8 @@
 """What every request to a WSGI application goes through, in C; `_wsgi_py` is the reference, and
 does what is unusual or wrong."""
 
+from functools import partial
+
 cimport cython
 from cpython.bytes cimport PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
@@ -10,9 +12,12 @@ from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy
 
+from ...engine.stream import close_iterable
 from ...parse import ordinary_environ
 from ...response import Response
 from .answers import write
+from .file_wrapper import FileWrapper
+from .pieces import Begun, finish
 from ._wsgi_py import CALLED_BEFORE, HOP_BY_HOP, encode_start
 
 ctypedef const uint8_t* octets
@@ -224,6 +229,7 @@ cdef class Adapter:
 
     cdef object application
     cdef public tuple usual
+    cdef public bint stream_body
 
     def __init__(self, application):
         self.application = application
@@ -244,4 +250,39 @@ cdef class Adapter:
         start.length = -1
         result = self.application(environ, start)
         response = start.whole(result)
-        return self.iterate(start, result) if response is None else response
+        if response is not None:
+            return response
+        if (
+            self.stream_body
+            or start.written is not None
+            or type(result) in (list, tuple, FileWrapper)
+        ):
+            return self.iterate(start, result)
+        return self.begin(start, result)
+
+    cdef object begin(self, Start start, object iterable):
+        """See `_wsgi_py.Adapter._begin`."""
+        cdef object iterator, piece, response
+        cdef tuple taken = ()
+        try:
+            iterator = iter(iterable)
+            for piece in iterator:
+                if not PyBytes_CheckExact(piece) or PyBytes_GET_SIZE(piece):
+                    taken = (piece,)
+                    break
+        except BaseException:
+            close_iterable(iterable)
+            raise
+        if (
+            not taken
+            or not PyBytes_CheckExact(piece)
+            or PyBytes_GET_SIZE(piece) != start.length
+            or start.start is None
+            or start.dated
+            or start.written is not None
+        ):
+            return self.iterate(start, Begun(iterable, taken, iterator))
+        start.committed = True
+        response = prepared(start.start, start.code, piece)
+        response.after = partial(finish, iterable, iterator)
+        return response

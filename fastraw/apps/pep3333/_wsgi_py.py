@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from ..._environ_py import ordinary_environ
+from ...engine.stream import close_iterable
 from ...request import Request
 from ...response import Response
 from .answers import write
+from .file_wrapper import FileWrapper
+from .pieces import Begun, finish
 
 # RFC 9112 section 4: three digits, a space, and a reason phrase that may be empty.
 _STATUS = re.compile(r"[2-5][0-9][0-9] [\t\x20-\x7e\x80-\xff]*").fullmatch
@@ -151,6 +155,7 @@ class Adapter:
     """Calls an application. A subclass has `environ_of` and `iterate`.
 
     Attributes:
+        stream_body: the application reads the content from the client.
         usual: the origin that most requests come to, and what their environ begins with. It is
             set once, so that threads read it without a lock.
     """
@@ -160,6 +165,7 @@ class Adapter:
 
     def __init__(self, application: Application) -> None:
         self._application = application
+        self.stream_body = False
         self.usual: tuple[object, dict[str, Any]] | None = None
 
     def __call__(self, request: Request) -> Response:
@@ -173,4 +179,42 @@ class Adapter:
                 return Response(status=204)
         start = Start(request)
         result = self._application(environ, start)
-        return start.whole(result) or self.iterate(start, result)
+        response = start.whole(result)
+        if response is not None:
+            return response
+        if (
+            self.stream_body
+            or start.written is not None
+            or type(result) in (list, tuple, FileWrapper)
+        ):
+            return self.iterate(start, result)
+        return self._begin(start, result)
+
+    def _begin(self, start: Start, iterable: Iterable[bytes]) -> Response:
+        """As `iterate`, if the first piece is all that was declared; else that goes on with it.
+
+        The piece is sent, and the application goes on to its end.
+        """
+        taken: tuple[bytes, ...] = ()
+        try:
+            iterator = iter(iterable)
+            for piece in iterator:
+                if type(piece) is not bytes or piece:
+                    taken = (piece,)
+                    break
+        except BaseException:
+            close_iterable(iterable)
+            raise
+        if (
+            not taken
+            or type(taken[0]) is not bytes
+            or len(taken[0]) != start.length
+            or start.start is None
+            or start.dated
+            or start.written is not None
+        ):
+            return self.iterate(start, Begun(iterable, taken, iterator))
+        start.committed = True
+        response = Response.prepared(start.start, start.code, taken[0])
+        response.after = partial(finish, iterable, iterator)
+        return response

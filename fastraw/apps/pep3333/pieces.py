@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from ...engine.stream import close_iterable
 from ...file import FileSlice
@@ -64,12 +65,36 @@ class Pieces:
         iterable, self._iterable = self._iterable, None
         if iterable is None:
             return
-        try:
-            if self.left == 0:
-                next(self._iterator, None)
-        except BaseException:
-            _error.exception("Exception behind the last piece of a response")
-        close_iterable(iterable)
+        if self.left == 0:
+            finish(iterable, self._iterator)
+        else:
+            close_iterable(iterable)
+
+
+def finish(iterable: Iterable[bytes], iterator: Iterator[bytes]) -> None:
+    """Let what is behind the last piece run, and close the iterable; what they raise is logged."""
+    try:
+        next(iterator, None)
+    except BaseException:
+        _error.exception("Exception behind the last piece of a response")
+    close_iterable(iterable)
+
+
+class Begun:
+    """An iterable of which a piece, or none, has been taken."""
+
+    def __init__(
+        self, iterable: Iterable[bytes], taken: tuple[bytes, ...], iterator: Iterator[bytes]
+    ) -> None:
+        self._iterable = iterable
+        self._pieces = chain(taken, iterator)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def close(self) -> None:
+        """Close the iterable."""
+        close_iterable(self._iterable)
 
 
 class FileRest:
