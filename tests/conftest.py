@@ -15,6 +15,7 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 import fastraw
+from fastraw.engine import deadlines
 
 FAIL_ON_SKIP = os.environ.get("FASTRAW_FAIL_ON_SKIP", "") not in ("", "0")
 MAY_SKIP = [word for word in os.environ.get("FASTRAW_MAY_SKIP", "").split(",") if word]
@@ -34,6 +35,12 @@ def faults(reporter: TerminalReporter) -> list[str]:
     if FREE_THREADED and gil_is_on():
         found.append("Something that was imported has switched the GIL on.")
     return found
+
+
+@pytest.fixture
+def quick_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines are looked at ten times as often, so that a test need not wait for the sweep."""
+    monkeypatch.setattr(deadlines, "SWEEP_SECONDS", 0.1)
 
 
 def pytest_report_header() -> str:

@@ -269,6 +269,7 @@ def test_client_of_a_push_leaves(poller: type[Poller]) -> None:
     assert feed.closed == 1
 
 
+@pytest.mark.usefixtures("quick_sweeps")
 def test_client_of_a_push_that_does_not_read(poller: type[Poller]) -> None:
     feed = Feed()
     timeouts = Timeouts(write_seconds=0.2)
@@ -304,6 +305,7 @@ def test_event_that_tells_a_push_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         client.until(b"one")
 
 
+@pytest.mark.usefixtures("quick_sweeps")
 def test_heartbeat_after_silence() -> None:
     feed = Feed(idle_seconds=0.05)
     with serving(lambda request: Response.push(feed)) as running, connect(running) as client:

@@ -101,6 +101,7 @@ def test_one_stream(serve: Callable[..., FastServer]) -> None:
     assert stream.ended
 
 
+@pytest.mark.usefixtures("quick_sweeps")
 def test_heartbeat(serve: Callable[..., FastServer]) -> None:
     server = serve(lambda request: EventStream(heartbeat_seconds=0.05))
     with connect(server) as client:

@@ -220,8 +220,9 @@ SHORT = Timeouts(
 )
 
 
+@pytest.mark.usefixtures("quick_sweeps")
 def test_each_phase_has_its_end(poller: type[Poller], caplog: pytest.LogCaptureFixture) -> None:
-    """All at once, since the sweep comes once a second."""
+    """All at once."""
     app = App()
     with FastServer(app, port=0, workers=4, timeouts=SHORT) as running, ExitStack() as stack:
 

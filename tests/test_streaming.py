@@ -151,6 +151,7 @@ def test_stop_closes_a_stream_that_waits(when: str, poller: type[Poller], one_pe
         go.set()
 
 
+@pytest.mark.usefixtures("quick_sweeps")
 def test_a_stream_that_only_the_end_delimits_is_not_taken_for_whole(poller: type[Poller]) -> None:
     """Cut off for being read too slowly, an HTTP/1.0 answer must not end as a whole one does."""
     pieces = Pieces()

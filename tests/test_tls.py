@@ -190,6 +190,7 @@ def test_stalled_handshakes_hold_no_worker(
     assert eventually(lambda: running.stats().connections == 0)
 
 
+@pytest.mark.usefixtures("quick_sweeps")
 def test_stalled_handshake_is_closed_at_its_deadline(authority: Authority) -> None:
     with FastServer(
         wire_app.handler, port=0, tls=authority.tls(), timeouts=Timeouts(handshake_seconds=0.05)
