@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Any, Protocol
 
 # Where it is not known how many octets are wanted, as in a handshake.
@@ -41,12 +42,21 @@ class Owner(Protocol):
     stirred: bool
 
 
+def _read_and_write(
+    tls: ssl.SSLObject,
+) -> tuple[Callable[[int], bytes], Callable[[bytes | memoryview], int]]:
+    """An SSLObject only hands these two on, each request, to an object of OpenSSL's; so they are
+    looked up once, where the program has not put a class of its own in its place."""
+    inner: Any = getattr(tls, "_sslobj", tls) if type(tls) is ssl.SSLObject else tls
+    return inner.read, inner.write
+
+
 class TLSStream(socket.socket):
     """Takes over the descriptor of `sock`."""
 
     __slots__ = (
         "_begun", "_ended", "_gone_bytes", "_held", "_incoming", "_may_say_all", "_outgoing",
-        "_owed_bytes", "_owner", "_parting", "_tls", "_unsent", "must_read",
+        "_owed_bytes", "_owner", "_parting", "_read", "_tls", "_unsent", "_write", "must_read",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
@@ -55,6 +65,7 @@ class TLSStream(socket.socket):
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._read, self._write = _read_and_write(self._tls)
         self._owner: Owner | None = None
         self._begun = False
         # Whether OpenSSL may have something that it was not asked for.
@@ -93,7 +104,7 @@ class TLSStream(socket.socket):
         incoming = self._incoming
         incoming.write(octets)
         try:
-            piece: bytes | None = self._tls.read(size)
+            piece: bytes | None = self._read(size)
         except ssl.SSLError as error:
             piece = self._no_octets(error)
         if (
@@ -147,7 +158,7 @@ class TLSStream(socket.socket):
     def _decrypt(self, size: int) -> bytes:
         """Octets of one record; none when it is not complete, or at the end."""
         try:
-            piece: bytes | None = self._tls.read(size)
+            piece: bytes | None = self._read(size)
         except ssl.SSLError as error:
             piece = self._no_octets(error)
         return self._note(piece, size)
@@ -196,7 +207,7 @@ class TLSStream(socket.socket):
         if not octets:
             return 0
         try:
-            count = self._tls.write(octets)
+            count = self._write(octets)
         except ssl.SSLWantReadError:
             return self._send_on(memoryview(octets))
         records = self._outgoing.read()
@@ -228,7 +239,7 @@ class TLSStream(socket.socket):
 
     def _encrypt(self, octets: bytes | memoryview) -> int:
         try:
-            return self._tls.write(octets)
+            return self._write(octets)
         except ssl.SSLWantReadError:
             return self._renegotiate(octets)
 
@@ -297,6 +308,6 @@ class TLSStream(socket.socket):
             self._held = True
             self._stir()
             with contextlib.suppress(ssl.SSLWantReadError):
-                count = self._tls.write(octets)
+                count = self._write(octets)
                 self.must_read = False
                 return count
