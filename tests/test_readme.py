@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.program import PATIENCE_SECONDS, PYTHON, ROOT, Program
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROSE = {page.relative_to(ROOT): page.read_text(encoding="utf-8") for page in PAGES}
 
+DEPLOYMENT = PROSE[Path("docs/deployment.md")]
 TABLES = PROSE[Path("docs/embedding.md")]
 
 Block = tuple[str, str]
@@ -146,6 +148,24 @@ def test_target(command: str, tmp_path: Path) -> None:
 
 def test_targets_are_found() -> None:
     assert len(TARGETS) >= 3
+
+
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze; on Debian: apt-get install systemd")
+    units = re.findall(r"^# (app\.\w+)\n(.*?)^```$", DEPLOYMENT, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in units] == ["app.socket", "app.service"]
+    for name, text in units:
+        # It looks whether there is such a program.
+        (tmp_path / name).write_text(text.replace("/srv/app/.venv/bin/python", sys.executable))
+    run = subprocess.run(
+        ["systemd-analyze", "verify", *(tmp_path / name for name, _ in units)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 def test_example_for_pytest(tmp_path: Path) -> None:
