@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import NoReturn
 
 from fastraw.engine.routes import (
     FIRST_PROOF_CALLS,
@@ -47,17 +48,19 @@ def test_a_slow_call_among_them_begins_the_proof_again() -> None:
     assert quick_calls(slow, "a") == FIRST_PROOF_CALLS
 
 
-def test_slow_calls_that_were_expected_write_nothing() -> None:
-    class Unwritten(dict[Hashable, int]):
-        def __setitem__(self, route: Hashable, quick: int) -> None:
-            raise AssertionError(f"{route} is written to")
+def test_slow_calls_that_were_expected_touch_no_table() -> None:
+    class Untouched(dict[Hashable, int]):
+        def get(self, *arguments: object) -> NoReturn:
+            raise AssertionError(f"looked up: {arguments}")
+
+        pop = __setitem__ = get  # type: ignore[assignment]
 
     slow = SlowRoutes()
     slow.seen_slow("a")
-    slow.routes, slow._proof = Unwritten(slow.routes), Unwritten(slow._proof)
+    slow.routes, slow._proof, slow._quick = Untouched(slow.routes), Untouched(), Untouched()
     slow.ran_apart("a", QUICK_SECONDS)
     slow.ran_apart("a", 10.0)
-    assert slow.routes == {"a": 0}
+    assert list(slow.routes) == ["a"]
 
 
 def test_each_relapse_doubles_the_proof_up_to_a_bound() -> None:
@@ -79,6 +82,19 @@ def test_the_table_is_bounded_and_forgets_the_oldest() -> None:
     assert len(slow.routes) == MAX_ROUTES
     assert 0 in slow.routes
     assert 1 not in slow.routes
+
+
+def test_nothing_is_left_of_what_is_believed_quick_or_forgotten() -> None:
+    slow = SlowRoutes()
+    slow.seen_slow("quick")
+    assert quick_calls(slow, "quick") == FIRST_PROOF_CALLS
+    assert not slow._quick
+    slow.seen_slow("forgotten")
+    slow.ran_apart("forgotten", QUICK)
+    for number in range(MAX_ROUTES):
+        slow.seen_slow(number)
+    assert not slow._quick
+    assert "forgotten" not in slow.routes
 
 
 def test_what_is_forgotten_may_still_end() -> None:

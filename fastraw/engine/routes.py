@@ -21,37 +21,43 @@ class SlowRoutes:
     until something slow has been seen. Each operation on it is atomic by itself, and a lost
     update costs one more quick or slow call, so there is no lock.
 
-    A slow call that was expected to be slow writes nothing: without the GIL, threads that write
-    to one dict wait for each other, and those that read it as well.
+    A slow call that was expected to be slow touches no dict: without the GIL, threads that look
+    an equal key up in one dict wait for each other, and keep a core busy with it.
     """
 
-    __slots__ = ("_proof", "routes")
+    __slots__ = ("_proof", "_quick", "routes")
 
     def __init__(self) -> None:
         self.routes: dict[Hashable, int] = {}
-        """Route -> quick calls since the last slow one."""
+        """Route -> quick calls in a row that it takes to believe it quick."""
         self._proof: dict[Hashable, int] = {}
-        """Route -> quick calls it will take; outlives the entry in `routes`."""
+        """The same; outlives the entry in `routes`."""
+        self._quick: dict[Hashable, int] = {}
+        """Route -> quick calls since the last slow one; empty while there have been none."""
 
     def seen_slow(self, route: Hashable) -> None:
         """A call of `route` held a permit too long: believe it slow."""
         proof = min(2 * self._proof.pop(route, FIRST_PROOF_CALLS // 2), MAX_PROOF_CALLS)
         self._proof[route] = proof
-        self.routes[route] = 0
+        self._quick.pop(route, None)
+        self.routes[route] = proof
         if len(self._proof) > MAX_ROUTES:
             oldest = next(iter(list(self._proof)))
-            self._proof.pop(oldest, None)
-            self.routes.pop(oldest, None)
+            for table in (self._proof, self._quick, self.routes):
+                table.pop(oldest, None)
 
     def ran_apart(self, route: Hashable, seconds: float) -> None:
         """A call of `route`, on a thread of its own, took `seconds`."""
-        quick = self.routes.get(route)
-        if quick is None:
-            return
         if seconds >= QUICK_SECONDS:
-            if quick:
-                self.routes[route] = 0
-        elif quick + 1 < self._proof.get(route, FIRST_PROOF_CALLS):
-            self.routes[route] = quick + 1
+            if self._quick:
+                self._quick.pop(route, None)
+            return
+        wanted = self.routes.get(route)
+        if wanted is None:
+            return
+        quick = self._quick.get(route, 0) + 1
+        if quick < wanted:
+            self._quick[route] = quick
         else:
             self.routes.pop(route, None)
+            self._quick.pop(route, None)
