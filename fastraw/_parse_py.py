@@ -37,8 +37,8 @@ _request_line = re.compile(rf"({TOKEN}) ({TARGET}+) HTTP/1\.([0-9])\r\n").match
 _find_fields = re.compile(rf"(?m)^({TOKEN}): ?(\S.*\S|\S?)\r\n").findall
 _tokens = re.compile(TOKEN.replace("[", r"[\n")).fullmatch
 _plain_host = re.compile(r"[A-Za-z0-9\-.]+(?::[0-9]+)?").fullmatch
-# Everything that may stand in a head except the CRLF of its lines.
-_TEXT = bytes(octet for octet in range(256) if octet == 9 or (octet >= 32 and octet != 127))
+# Of which a head has the CRLF of its lines and no others.
+_CONTROLS = bytes(octet for octet in (*range(32), 127) if octet != 9)
 _new = Head.__new__
 
 
@@ -81,22 +81,20 @@ def _read(data: bytes | bytearray, start: int, end: int, limits: Limits) -> Head
     octets = data[start:end]
     text = octets.decode("latin-1")
     # RFC 9112 section 2.2: one empty line before the request line is skipped.
-    skipped = 2 if text[:2] == "\r\n" else 0
+    skipped = 2 if octets[0] == 13 and octets[1] == 10 else 0
     line = _request_line(text, skipped)
     if line is None:
         return None
     section = line.end()
     pairs: list[tuple[str, str]] = _find_fields(text, section)
-    # All that is no text must be the CRLF of the lines.
-    line_ends = octets.translate(None, _TEXT)
-    count = len(line_ends) // 2
-    if line_ends != b"\r\n" * count:
-        return None
-    count -= 2 if skipped else 1
-    if len(pairs) != count:
+    # Each field has a CR and a LF. Any more are of a line that is none, or stand in a value.
+    controls = len(octets) - len(octets.translate(None, _CONTROLS)) - skipped - 2
+    count = len(pairs)
+    if 2 * count != controls:
         pairs = _split_fields(text[section:])
+        count = len(pairs)
     if (
-        len(pairs) != count
+        2 * count != controls
         or section - skipped - 2 > (limits.request_line_bytes or UNLIMITED)
         or len(text) - section > (limits.head_bytes or UNLIMITED)
         or count > (limits.field_lines or UNLIMITED)
@@ -177,9 +175,10 @@ def _interpret(head: Head, by_name: dict[str, str]) -> None:
 
     head.keep_alive = minor_version == 1
     head.upgrade = None
-    if unique and by_name.get("connection") == "keep-alive":
+    connection = by_name.get("connection")
+    if unique and connection == "keep-alive":
         head.keep_alive = True
-    elif "connection" in by_name:
+    elif connection is not None:
         options = connection_options(_values(head, by_name, "connection"))
         # RFC 9112 section 9.3
         head.keep_alive = "close" not in options and (minor_version == 1 or "keep-alive" in options)
