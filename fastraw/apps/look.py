@@ -1,4 +1,5 @@
-"""How the pages look that fastraw makes: one sheet of style, light and dark, phone and desktop."""
+"""How the pages look that fastraw makes: one frame, one sheet of style, light and dark, phone and
+desktop."""
 
 from __future__ import annotations
 
@@ -66,3 +67,27 @@ LISTING_STYLE = (
   }
 """
 )
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body>
+<main>
+{content}
+</main>
+</body>
+</html>
+"""
+
+
+def page(title: str, style: str, content: str) -> str:
+    """A whole page of HTML; so are title and content."""
+    return _PAGE.format(title=title, style=style, content=content)

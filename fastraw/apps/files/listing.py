@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote
 
 from ...request import Request
 from ...response import HTML, Response
-from ..look import LISTING_STYLE
+from ..look import LISTING_STYLE, page
 from .representation import Representation
 from .tree import Folder, Tree
 
@@ -50,26 +50,10 @@ _FIELDS = [
     ("Cache-Control", "no-cache"),
 ]
 
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<link rel="icon" href="data:,">
-<style>{style}</style>
-</head>
-<body>
-<main>
+_CONTENT = """\
 <h1>{crumbs}</h1>
-{content}
-<p><small>{summary}</small></p>
-</main>
-</body>
-</html>
-"""
+{table}
+<p><small>{summary}</small></p>"""
 
 
 @dataclass(frozen=True)
@@ -168,14 +152,13 @@ def render(entries: list[Entry], complete: bool, names: list[str], order: Order,
     rows = [_row(entry, order) for entry in order.sort(entries)]
     if names:
         rows.insert(0, _cells("../" + order.query, "<span>Up</span>", "up"))
-    content = _table(rows, order)
-    return _PAGE.format(
-        title=escape(_shown(f"Index of {'/'.join([mount, *names])}/")),
-        style=LISTING_STYLE,
+    content = _CONTENT.format(
         crumbs=_crumbs(names, order, mount),
-        content=content,
+        table=_table(rows, order),
         summary=escape(_summary(entries, complete)),
     )
+    title = escape(_shown(f"Index of {'/'.join([mount, *names])}/"))
+    return page(title, LISTING_STYLE, content)
 
 
 def _crumbs(names: list[str], order: Order, mount: str) -> str:
