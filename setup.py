@@ -25,7 +25,7 @@ extensions = [
         "fastraw._parse",
         ["fastraw/_parse.pyx"],
         depends=[
-            *("fastraw/_octets.h", "fastraw/_known.h", "fastraw/_scan.h"),
+            *("fastraw/_octets.h", "fastraw/_known.h", "fastraw/_scan.h", "fastraw/_reuse.h"),
             *("fastraw/_names.pxi", "fastraw/_head.pxi", "fastraw/_framing.pxi"),
             *("fastraw/_chunks.pxi", "fastraw/_environ.pxi", "fastraw/_message.pxi"),
         ],

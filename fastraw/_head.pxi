@@ -59,7 +59,6 @@ cdef enum:
 
 @cython.final
 @cython.no_gc
-@cython.freelist(8)
 cdef class Head:
     """A request's head: request line and header section (RFC 9112 section 2.1). Read only.
 
@@ -71,7 +70,6 @@ cdef class Head:
     cdef bytes data
     cdef octets start  # of the request line, in data; the offsets in fields count from here
     cdef field_line* fields
-    cdef field_line inside[INSIDE]
     cdef bytes outside  # the field lines, when those are too many for `inside`
     cdef uint32_t count, target_length, host
     cdef int64_t length
@@ -83,6 +81,7 @@ cdef class Head:
     cdef readonly int minor_version
     cdef readonly bint chunked, keep_alive, expect_continue, ordinary
     cdef bint constant  # whether data was that when it was checked
+    cdef field_line inside[INSIDE]  # the last of all: see _reuse.h
 
     def __init__(self):
         raise TypeError("a Head is made by parse_head")
@@ -176,3 +175,6 @@ cdef class Head:
             if kind_of(self.start + self.fields[i].name, self.fields[i].name_length) == kind:
                 values.append(self.value(i + 1))
         return values
+
+
+reuse_memory(<PyTypeObject*>Head, INSIDE * sizeof(field_line))

@@ -58,6 +58,9 @@ cdef extern from "Python.h":
     void put_in_list "PyList_SET_ITEM" (object items, Py_ssize_t place, PyObject* item)
     object PyType_GenericAlloc(PyTypeObject* type, Py_ssize_t items)
 
+cdef extern from "_reuse.h":
+    void reuse_memory(PyTypeObject* type, size_t room)
+
 cdef extern from "_scan.h" nogil:
     ctypedef const uint8_t* octets
     enum: TOKEN, TARGET, VALUE, HOST_NAME

@@ -125,7 +125,7 @@ def test_sdist_has_all_that_builds_tests_and_explains(dist: Path) -> None:
         *("pyproject.toml", "setup.py", "Makefile", "README.md", "CHANGELOG.md", "LICENSE"),
         *(
             *("fastraw/_parse.pyx", "fastraw/apps/pep3333/_wsgi.pyx"),
-            *("fastraw/_octets.h", "fastraw/_known.h", "fastraw/_scan.h"),
+            *("fastraw/_octets.h", "fastraw/_known.h", "fastraw/_scan.h", "fastraw/_reuse.h"),
             *(
                 f"fastraw/_{part}.pxi"
                 for part in ("names", "head", "framing", "chunks", "environ", "message")
