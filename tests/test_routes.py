@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NoReturn
 
+import pytest
+
+from fastraw.engine import routes
 from fastraw.engine.routes import (
     FIRST_PROOF_CALLS,
     MAX_PROOF_CALLS,
     MAX_ROUTES,
     QUICK_SECONDS,
+    RELAPSE_SECONDS,
     SlowRoutes,
 )
 
@@ -71,6 +75,17 @@ def test_each_relapse_doubles_the_proof_up_to_a_bound() -> None:
         proofs.append(quick_calls(slow, "a"))
     assert proofs[:4] == [8, 16, 32, 64]
     assert proofs[-2:] == [MAX_PROOF_CALLS, MAX_PROOF_CALLS]
+
+
+def test_a_relapse_after_a_long_time_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(routes, "monotonic", lambda: now)
+    slow = SlowRoutes()
+    for _ in range(3):
+        slow.seen_slow("a")
+    now = RELAPSE_SECONDS
+    slow.seen_slow("a")
+    assert quick_calls(slow, "a") == FIRST_PROOF_CALLS
 
 
 def test_the_table_is_bounded_and_forgets_the_oldest() -> None:

@@ -20,6 +20,8 @@ class Permit:
     def __init__(self) -> None:
         self.shown: object | None = None
         self.looks = 0
+        self.marks = 0
+        self.starves = False
         self.looked = threading.Condition()
         self.before_look: Callable[[], None] = lambda: None
 
@@ -29,6 +31,12 @@ class Permit:
             self.looks += 1
             self.looked.notify_all()
         return self.shown
+
+    def mark(self) -> None:
+        self.marks += 1
+
+    def waits_for_processor(self) -> bool:
+        return self.starves
 
     def wait_for_looks(self, count: int) -> None:
         with self.looked:
@@ -109,6 +117,17 @@ def test_it_takes_several_sightings_of_the_same_call() -> None:
         watch.show(object())
         watch.permits[0].wait_for_looks(10 * SIGHTINGS)
         assert not watch.retaken
+
+
+def test_a_holder_that_waits_for_a_processor_keeps_the_permit() -> None:
+    with watching() as watch:
+        watch.permits[0].starves = True
+        watch.show("long")
+        watch.permits[0].wait_for_looks(10 * SIGHTINGS)
+        assert not watch.retaken
+        assert watch.permits[0].marks == 1
+        watch.permits[0].starves = False
+        assert watch.took.wait(SOON_SECONDS)
 
 
 def test_a_permit_that_cannot_be_taken_is_tried_again() -> None:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .progress import Progress
 from .task import Task
 
 # What an answer may wait for, so that those of several jobs are sent together: most of what there
@@ -71,6 +72,19 @@ class Permit:
         holder = self.holder
         return None if holder is None else holder.job
 
+    def mark(self) -> None:
+        """Count what the holder gets of a processor from here."""
+        holder = self.holder
+        progress = None if holder is None else holder.progress
+        if progress is not None:
+            progress.mark()
+
+    def waits_for_processor(self) -> bool:
+        """Whether the holder has hardly run since the mark, through no fault of its job."""
+        holder = self.holder
+        progress = None if holder is None else holder.progress
+        return progress is not None and progress.waits_for_processor()
+
     def deliver(self) -> None:
         """Send what is in the outbox."""
         outbox = self.outbox
@@ -105,7 +119,7 @@ class Permit:
 class Worker:
     """A thread of the pool. `job` is what it runs inline, shown to the watchdog."""
 
-    __slots__ = ("apart", "inline", "job", "lent", "permit", "thread_id", "wake")
+    __slots__ = ("apart", "inline", "job", "lent", "permit", "progress", "thread_id", "wake")
 
     def __init__(self) -> None:
         self.job: Job | None = None
@@ -115,6 +129,7 @@ class Worker:
         self.wake = threading.Lock()
         self.wake.acquire()
         self.thread_id = 0
+        self.progress: Progress | None = None
         # Jobs run, counted here and added up when read: nothing hot is shared between threads.
         self.inline = 0
         self.apart = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from time import monotonic
 
 # A call shorter than one look of the watchdog would not have been worth a thread of its own.
 QUICK_SECONDS = 0.001
@@ -10,6 +11,8 @@ QUICK_SECONDS = 0.001
 # a route that is slow now and then costs everybody a stall each time it is believed quick.
 FIRST_PROOF_CALLS = 8
 MAX_PROOF_CALLS = 4096
+# A relapse after so long is none: the machine was busy, or the handler had its one long call.
+RELAPSE_SECONDS = 10.0
 # A client can make up routes (a bare handler's are path segments); the oldest is forgotten.
 MAX_ROUTES = 1024
 
@@ -30,15 +33,18 @@ class SlowRoutes:
     def __init__(self) -> None:
         self.routes: dict[Hashable, int] = {}
         """Route -> quick calls in a row that it takes to believe it quick."""
-        self._proof: dict[Hashable, int] = {}
-        """The same; outlives the entry in `routes`."""
+        self._proof: dict[Hashable, tuple[int, float]] = {}
+        """The same, and when it was last seen slow; outlives the entry in `routes`."""
         self._quick: dict[Hashable, int] = {}
         """Route -> quick calls since the last slow one; empty while there have been none."""
 
     def seen_slow(self, route: Hashable) -> None:
         """A call of `route` held a permit too long: believe it slow."""
-        proof = min(2 * self._proof.pop(route, FIRST_PROOF_CALLS // 2), MAX_PROOF_CALLS)
-        self._proof[route] = proof
+        now = monotonic()
+        proof, last = self._proof.pop(route, (0, -RELAPSE_SECONDS))
+        proof = FIRST_PROOF_CALLS if now - last >= RELAPSE_SECONDS else 2 * proof
+        proof = min(proof, MAX_PROOF_CALLS)
+        self._proof[route] = proof, now
         self._quick.pop(route, None)
         self.routes[route] = proof
         if len(self._proof) > MAX_ROUTES:

@@ -54,6 +54,7 @@ from .permit import (
     permit_count,
 )
 from .poller import Poller
+from .progress import Progress
 from .readiness import Housekeeping, Readiness
 from .routes import SlowRoutes
 from .task import Task
@@ -189,6 +190,7 @@ class Scheduler(Readiness):
 
     def _work(self, worker: Worker) -> None:
         worker.thread_id = threading.get_ident()
+        worker.progress = Progress()
         while True:
             worker.wake.acquire()
             permit, worker.permit = worker.permit, None
@@ -199,6 +201,7 @@ class Scheduler(Readiness):
                 break
             self._come_back(worker)
         worker.thread_id = 0
+        worker.progress = None
         with self._lock:
             self._threads -= 1
             last = self._threads == 0

@@ -1,7 +1,8 @@
 """The thread that takes a permit back from a handler that keeps it.
 
 1. It looks every TICK_SECONDS while handlers run, and sleeps without waking when none does.
-2. A permit holder that is seen in the same call SIGHTINGS times in a row loses the permit.
+2. A permit holder that is seen in the same call SIGHTINGS times in a row loses the permit, unless
+   it waits for a processor: then it is seen once more, and so on.
 3. Before it sleeps it says so and then looks once more; a holder first shows its call and then
    looks whether the watchdog sleeps. One of the two always sees the other.
 """
@@ -26,6 +27,12 @@ class Watched(Protocol):
 
     def call(self) -> object | None:
         """What the holder is running inline at this moment; None when it runs nothing."""
+
+    def mark(self) -> None:
+        """A call has been seen for the first time."""
+
+    def waits_for_processor(self) -> bool:
+        """Whether the holder has hardly run since the mark, through no fault of its call."""
 
 
 class Watchdog:
@@ -78,9 +85,10 @@ class Watchdog:
                 if call is not seen[place]:
                     seen[place] = call
                     sightings[place] = 1
+                    permit.mark()
                     continue
                 sightings[place] += 1
-                if sightings[place] >= SIGHTINGS:
+                if sightings[place] >= SIGHTINGS and not permit.waits_for_processor():
                     self._retake(permit, call)
             call = None
 
