@@ -63,7 +63,7 @@ class ResponseBase:
 
     Attributes:
         start: of a response that is `prepared`, the beginning of its head.
-        after: called when the answer has been handed to the kernel.
+        after: called once the answer is on its way, on the thread that ran the handler.
     """
 
     body: bytes

@@ -12,7 +12,9 @@ iterable:  a list, or one piece of the declared length   -> content, sent as any
 2. An iterable is closed exactly once, whatever happens.
 3. Nothing is sent before there is something to send, so that the application can still replace
    its response by one that reports an error (`exc_info`).
-4. Content is sent as soon as it is yielded or written.
+4. Content is sent as soon as it is yielded or written. If it is all that was declared it goes out
+   with the answers to other requests, a few milliseconds later at most, whatever the application
+   does behind it (engine/scheduler.py, rule 10).
 """
 
 from __future__ import annotations
@@ -204,7 +206,7 @@ def _iterate(start: Start, iterable: Iterable[bytes], streamed_body: bool) -> Re
         if streamed_body or start.length < 0 or (first and len(first) != start.length):
             pieces.left = start.length
             return stream(start, pieces)
-        # All that was declared is here. It is sent, and the application goes on to its end; but
+        # All that was declared is here: the application may go on to its end; but
         # not while it may still be reading content, which the connection must wait for.
         response = answer(start, first)
     except BaseException:

@@ -193,7 +193,7 @@ class Adapter:
     def _begin(self, start: Start, iterable: Iterable[bytes]) -> Response:
         """As `iterate`, if the first piece is all that was declared; else that goes on with it.
 
-        The piece is sent, and the application goes on to its end.
+        The piece is on its way to the client while the application goes on to its end.
         """
         taken: tuple[bytes, ...] = ()
         try:
