@@ -610,7 +610,7 @@ def test_no_more_than_so_many_answers_wait(script: Script) -> None:
 def test_no_answer_waits_when_jobs_take_long(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tasks, order = answering(script, 3)
+    tasks, order = answering(script, 4)
     now = 0.0
 
     def pass_by(seconds: float) -> float:
@@ -620,10 +620,11 @@ def test_no_answer_waits_when_jobs_take_long(
 
     for module in (scheduler_module, readiness):
         monkeypatch.setattr(module, "monotonic", lambda: pass_by(1e-6))
-    for task in tasks:
+    for task in tasks[:2]:
         task.at_run = lambda: pass_by(0.6 * OUTBOX_SECONDS)
     hold(script)
-    assert order == ["run 0", "run 1", "deliver 0", "deliver 1", "run 2", "deliver 2"]
+    first = ["run 0", "run 1", "deliver 0", "deliver 1"]
+    assert order == [*first, "run 2", "run 3", "deliver 2", "deliver 3"]  # it counts anew
 
 
 def test_no_answer_waits_for_a_job_apart(script: Script) -> None:
