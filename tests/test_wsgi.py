@@ -655,7 +655,8 @@ def test_a_slow_client_of_what_is_there_holds_no_worker(kind: str, tmp_path: Pat
     ):
         slow.send(GET)
         assert eventually(lambda: server.stats().requests == 1)
-        assert server.stats().running == 0
+        # What the application leaves to do may run yet, but not for as long as the client waits.
+        assert eventually(lambda: server.stats().running == 0)
         other.send(b"GET /quick HTTP/1.1\r\nHost: a\r\n\r\n")
         assert other.response().body == b"quick"
         assert len(slow.response().body) == len(BIG)
