@@ -53,8 +53,10 @@ class Descriptions:
     def _describe(
         self, status: os.stat_result, content_type: str, coding: str, varies: bool
     ) -> Representation:
-        # A file from the future has been modified now, at the latest (RFC 9110 section 8.8.2.1).
-        modified_seconds = max(0, min(status.st_mtime_ns // 1_000_000_000, int(time())))
+        # Not later than the answer's Date (RFC 9110 section 8.8.2.1), which is made ten times a
+        # second and so may be behind.
+        latest_seconds = int(time()) - 1
+        modified_seconds = max(0, min(status.st_mtime_ns // 1_000_000_000, latest_seconds))
         fields = list(self._fields)
         if coding:
             fields.append(("Content-Encoding", coding))
