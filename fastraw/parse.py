@@ -29,23 +29,19 @@ __all__ = [
     "take_chunks",
 ]
 
-# A missing extension is looked for, not caught, so that a broken one shows its own error.
 IMPLEMENTATION: str
+
 if TYPE_CHECKING:
     from . import _parse, _parse_py
-    from ._environ_py import ordinary_environ
-    from ._message_py import (
-        RequestBase,
-        ResponseBase,
-        known_answer,
-        parse_request,
-        prepared_answer,
-        quick,
-    )
-    from ._parse_py import Head, parse_head, take_chunks
     from .headers import Headers
     from .limits import Limits
-elif os.environ.get("FASTRAW_PURE", "") in ("", "0") and find_spec("fastraw._parse"):
+
+# A missing extension is looked for, not caught, so that a broken one shows its own error.
+if (
+    not TYPE_CHECKING
+    and os.environ.get("FASTRAW_PURE", "") in ("", "0")
+    and find_spec("fastraw._parse")
+):
     from ._parse import (
         Head,
         RequestBase,

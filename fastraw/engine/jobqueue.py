@@ -6,11 +6,8 @@ The scheduler calls these methods with its lock held; the length may be read at 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
-from .task import NEVER, Task
-
-Job = Any
+from .task import NEVER, Job, Task
 
 
 class JobQueue:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .progress import Progress
-from .task import Task
+from .task import Job, Task
 
 # What an answer may wait for, so that those of several jobs are sent together: most of what there
 # is to gain by that, and less than what the watchdog lets a job hold everybody up.
@@ -35,8 +35,6 @@ CAN_LOOK = (os.cpu_count() or 1) > 1
 FAULT = "A fault in fastraw's engine"
 
 _log = logging.getLogger("fastraw.error")
-
-Job = Any
 
 
 class Permit:

@@ -46,7 +46,6 @@ from .permit import (
     FAULT,
     OUTBOX_ANSWERS,
     OUTBOX_SECONDS,
-    Job,
     Permit,
     Worker,
     answer_apart,
@@ -57,7 +56,7 @@ from .poller import Poller
 from .progress import Progress
 from .readiness import Housekeeping, Readiness
 from .routes import SlowRoutes
-from .task import Task
+from .task import Job, Task
 from .watchdog import Watchdog, Watched
 
 # A poller that fails might fail for ever; it must not take a core, or fill the log, with it.

@@ -20,6 +20,9 @@ from .poller import READABLE, Poller
 
 NEVER = float("inf")
 
+Job = Any
+"""What a task has to be run: the scheduler hands it on without a look."""
+
 
 class Resumer(Protocol):
     """What a task needs of the scheduler."""
