@@ -69,7 +69,8 @@ class Deadlines:
             self.linger = now + LINGER_SECONDS
             self.date = date_field(time())
             self.date_and_end = self.date + b"\r\n"
-        if self._left or now >= self._next_sweep or self._is_asked(now):
+        asked = self._asked and now >= min(self._asked, default=NEVER)
+        if asked or self._left or now >= self._next_sweep:
             self._sweep(now)
 
     def ask(self, seconds: float) -> None:
@@ -84,9 +85,6 @@ class Deadlines:
         if connections:
             until = min(until, self._next_sweep)
         return None if until == NEVER else max(0.0, until - now)
-
-    def _is_asked(self, now: float) -> bool:
-        return bool(self._asked) and now >= min(self._asked, default=NEVER)
 
     def _sweep(self, now: float) -> None:
         """Go on with the sweep under way, or begin one."""
