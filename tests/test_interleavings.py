@@ -688,6 +688,21 @@ def test_an_answer_that_cannot_be_sent_costs_no_other(
     assert "RuntimeError: a fault" in caplog.text
 
 
+def test_an_answer_to_a_job_apart_that_cannot_be_sent_closes_its_task(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks, order = answering(script, 1)
+    script.scheduler._slow.seen_slow(0)
+
+    def fail(job: Any, answer: bytes) -> None:
+        raise RuntimeError("a fault")
+
+    tasks[0].deliver = fail  # type: ignore[method-assign]
+    assert hold(script) is True
+    assert order == ["run 0", "close 0"]
+    assert "RuntimeError: a fault" in caplog.text
+
+
 # What a job leaves to do: on its thread, before other jobs, and no answer waits for it for long.
 
 
