@@ -32,6 +32,9 @@ HANGUP = 0x008 | 0x010 | 0x2000
 # permit finds work, and that the kernel's buffer (12 octets each) is small.
 EVENTS_AT_ONCE = 64
 
+# poll() counts milliseconds in a C int. Nobody tells this time, some 24 days, from a longer one.
+LONGEST_WAIT_SECONDS = (2**31 - 1) // 1000
+
 # What is added to an eventfd's counter.
 _ONE = (1).to_bytes(8, sys.byteorder)
 
@@ -200,6 +203,8 @@ class SelectorPoller:
 
 def wait_until(sock: socket.socket, mask: int, seconds: float | None) -> bool:
     """Block until one socket is READABLE or WRITABLE as `mask` says; False after `seconds`."""
+    if seconds is not None:
+        seconds = min(seconds, LONGEST_WAIT_SECONDS)
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(sock, mask)  # POLLIN and POLLOUT are the same numbers everywhere
