@@ -73,7 +73,8 @@ class Timeouts:
     """What a complete request waits for a worker; then 503 with Retry-After. None: no end."""
 
     write_seconds: float | None = 60.0
-    """From the moment the client stops taking the answer; then it is cut off. None: no end."""
+    """From the moment the client stops taking the answer; then it is cut off. One that takes it
+    slowly goes on, if it takes some 100 KiB in that time. None: no end."""
 
     idle_seconds: float | None = 60.0
     """What a connection stays open without a request; then it is closed. None: no end."""

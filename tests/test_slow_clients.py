@@ -12,8 +12,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from fastraw import FastServer, Limits, Request, Response, Timeouts
+from fastraw import WSGI, FastServer, Limits, Request, Response, Timeouts
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
+from fastraw.route import Handler
 from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS, eventually
 
@@ -255,10 +256,11 @@ def test_each_phase_has_its_end(poller: type[Poller], caplog: pytest.LogCaptureF
         # Nobody waits for an answer here, and a second one would be taken for the next one's.
         for nothing_more in (silent, kept, unread, lingering):
             nothing_more.expect_end()
+        # What is read before the end comes is progress, and puts it off.
+        assert eventually(lambda: running.stats().connections == 0)
+        assert app.closed == 1
         assert len(parked.expect_cut()) < 16 * MIB
         endless.expect_cut()
-        assert eventually(lambda: app.closed == 1)
-        assert eventually(lambda: running.stats().connections == 0)
     assert not caplog.records
 
 
@@ -322,3 +324,62 @@ def test_progress_of_an_answer_is_what_counts() -> None:
             data = client.sock.recv(1 << 20)
             assert data, "it was cut off"
             received += len(data)
+
+
+def write_much(environ: object, start_response: Callable[..., Callable[[bytes], object]]) -> object:
+    """A WSGI application that waits for its client on a thread of its own."""
+    write = start_response("200 OK", [("Content-Length", str(16 * MIB))])
+    write(b"x" * (16 * MIB))
+    return []
+
+
+@pytest.mark.usefixtures("quick_sweeps")
+@pytest.mark.parametrize("handler", [App(), WSGI(write_much)], ids=["parked", "waiting"])
+def test_little_progress_counts_too(handler: Handler) -> None:
+    """The poller speaks of room when a third of the kernel's buffer is free, here some 870 KB; a
+    client that takes less than that in write_seconds, but takes something, is not cut off."""
+    timeouts = Timeouts(write_seconds=0.3)
+    with FastServer(handler, port=0, timeouts=timeouts) as running, connect(running) as client:
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.send(request("/big"))
+        until = time.monotonic() + 1.5  # five times write_seconds
+        received = 0
+        while time.monotonic() < until:
+            data = client.sock.recv(65536)
+            assert data, "it was cut off"
+            received += len(data)
+            time.sleep(0.04)
+        while received < 16 * MIB:
+            data = client.sock.recv(1 << 20)
+            assert data, "it was cut off"
+            received += len(data)
+
+
+@pytest.mark.usefixtures("quick_sweeps")
+def test_a_handler_that_waits_for_a_client_that_takes_nothing() -> None:
+    timeouts = Timeouts(write_seconds=0.1)
+    with (
+        FastServer(WSGI(write_much), port=0, timeouts=timeouts) as running,
+        connect(running) as client,
+    ):
+        client.send(request("/"))
+        assert eventually(lambda: running.stats().requests == 1)
+        assert eventually(lambda: running.stats().connections == 0)
+        client.expect_cut()
+
+
+def test_timeouts_of_months() -> None:
+    """A handler's thread waits for the client with poll(), whose milliseconds are a C int."""
+    months = Timeouts(write_seconds=1e8, body_seconds=1e8)
+    message = b"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"
+    with FastServer(App(), port=0, timeouts=months) as running, connect(running) as client:
+        client.send(message)
+        assert eventually(lambda: running.stats().running == 1)
+        client.send(b"ab")
+        assert client.response().body == b"2"
+    with (
+        FastServer(WSGI(write_much), port=0, timeouts=months) as running,
+        connect(running) as client,
+    ):
+        client.send(request("/"))
+        assert len(client.response().body) == 16 * MIB

@@ -123,13 +123,17 @@ class Channel(Task):
     def flush(self) -> bool:
         """Send what is parked. True when all of it has gone; raises what `send_some` raises.
 
-        False: the connection waits for the client, or for its next turn.
+        False: the connection waits for the client, or for its next turn. TimeoutError when the
+        deadline has passed, and the client takes nothing all the same: the poller speaks of room
+        only when a third of the kernel's buffer is free, and a slow client makes less than that.
         """
         assert self.out is not None
         turn_bytes = 0
         while self.out:
             sent = self.send_some(self.out)
             if not sent:
+                if self.deadline <= monotonic():
+                    raise TimeoutError("the client takes no more")
                 self.let_go(WRITABLE)
                 return False
             self.out = self.out[sent:]
@@ -145,10 +149,15 @@ class Channel(Task):
     def send_waiting(self, octets: bytes) -> None:
         """Send all of it, on a thread that may wait for the client: a handler's. OSError when
         the client is gone, or takes nothing for Timeouts.write_seconds."""
-        out = memoryview(octets)
-        while out := out[self.send_some(out) :]:
-            if not wait_until(self.sock, WRITABLE, self.service.timeouts.write_seconds):
+        out, in_time = memoryview(octets), True
+        while True:
+            sent = self.send_some(out)
+            out = out[sent:]
+            if not out:
+                return
+            if not sent and not in_time:
                 raise TimeoutError("the client takes no more")
+            in_time = wait_until(self.sock, WRITABLE, self.service.timeouts.write_seconds)
 
     # Closing.
 

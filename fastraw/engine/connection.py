@@ -222,9 +222,7 @@ class Connection(Outflow):
         elif self.phase == BODY:
             self.refuse(HTTPError(408, "The content did not arrive in time."))
         elif self.phase == WRITING:
-            self.broken = True
-            self.deadline = self.service.deadlines.write
-            self.scheduler.resume(self)
+            self.scheduler.resume(self)  # for a last try: see `flush`
         elif self.phase == PUSHING:
             self.beat()
         else:
