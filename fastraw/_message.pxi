@@ -254,6 +254,9 @@ cdef bint says(bytes start, object status) except -1:
     )
 
 
+cdef Py_ssize_t joined_bytes = JOINED_BYTES
+
+
 def prepared_answer(ResponseBase response, bytes date):
     """See `_message_py`."""
     cdef object start, status, body
@@ -269,6 +272,8 @@ def prepared_answer(ResponseBase response, bytes date):
     if not PyBytes_CheckExact(start) or not PyBytes_CheckExact(body) or not says(start, status):
         return None
     left = PyBytes_GET_SIZE(body)
+    if left > joined_bytes:
+        return None
     digit -= 2
     memcpy(digit, b"\r\n", 2)
     while True:

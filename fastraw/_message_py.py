@@ -22,6 +22,10 @@ OCTETS = "application/octet-stream"
 # RFC 9110 section 6.4.1 and 15.3.6: responses to these never have content.
 NO_CONTENT = frozenset((204, 205, 304))
 
+# Content up to this size is sent with its head in one piece; to copy more takes longer than a send
+# of two pieces, and memory that the allocator asks the system for.
+JOINED_BYTES = 32 * 1024
+
 HeadKey = tuple[int, str | None, int]
 _Class = TypeVar("_Class", bound=type)
 _Peer = TypeVar("_Peer")
@@ -113,12 +117,14 @@ def parse_request(
 
 def prepared_answer(response: ResponseBase, date: bytes) -> bytes | None:
     """The whole answer of a `prepared` response to an ordinary request; None when it has been
-    given another media type or status since, or one that content must not follow."""
+    given another media type or status since, or one that content must not follow, or has more
+    content than JOINED_BYTES."""
     start, status, body = response.start, response.status, response.body
     if (
         start is None
         or response.content_type is not None
         or status in NO_CONTENT
+        or len(body) > JOINED_BYTES
         or start[9:12] != b"%d" % status
     ):
         return None

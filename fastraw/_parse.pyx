@@ -35,7 +35,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from . import faults
 from ._environ_py import environ_of, path_and_query, raw_path_and_query
-from ._message_py import OCTETS
+from ._message_py import JOINED_BYTES, OCTETS
 from ._parse_py import DEFAULT
 from .errors import ParseError
 from .grammar import (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from ._message_py import NO_CONTENT
+from ._message_py import JOINED_BYTES, NO_CONTENT
 from .dates import format_date
 from .errors import FastrawError, HTTPError, reason_phrase
 from .file import FileSlice
@@ -59,7 +59,7 @@ def closes(response: Response) -> bool:
 
 def encode_ordinary(response: Response, date: bytes) -> bytes | None:
     """What `encode` gives for a Response that is `ordinary` or `prepared`, to a request that is
-    ordinary; None when there is more to it than that.
+    ordinary; None when there is more to it than that, or too much of it to be copied.
 
     Args:
         date: the Date field line and the empty line that ends the head.
@@ -69,6 +69,8 @@ def encode_ordinary(response: Response, date: bytes) -> bytes | None:
     if response.status in NO_CONTENT:
         return None
     body = response.body
+    if len(body) > JOINED_BYTES:
+        return None
     return _ordinary_head(response, len(body)) + date + body
 
 
@@ -88,7 +90,14 @@ def _ordinary_head(response: Response, length: int) -> bytes:
 def encode(
     response: Response, method: str, minor_version: int, keep_alive: bool, date: bytes
 ) -> bytes:
-    """A whole message: head and content.
+    """A whole message: head and content. As `encode_parts`."""
+    return b"".join(encode_parts(response, method, minor_version, keep_alive, date))
+
+
+def encode_parts(
+    response: Response, method: str, minor_version: int, keep_alive: bool, date: bytes
+) -> tuple[bytes, bytes]:
+    """A message's head, and its content as the response has it: a large one is not copied.
 
     Args:
         response: one whose content is bytes.
@@ -114,7 +123,7 @@ def encode(
         body = b""
     elif declared is not None and declared != length:
         raise EncodeError(f"Content-Length is {declared}, but the content has {length} octets")
-    return _head(response, length, False, minor_version, keep_alive, date) + body
+    return _head(response, length, False, minor_version, keep_alive, date), body
 
 
 def prepared_start(response: Response) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fastraw import HTTPError, Response
+from fastraw._message_py import JOINED_BYTES
 from fastraw.encode import (
     EncodeError,
     Framing,
@@ -15,6 +16,7 @@ from fastraw.encode import (
     encode,
     encode_error,
     encode_ordinary,
+    encode_parts,
     encode_stream_head,
     prepared_start,
 )
@@ -51,6 +53,13 @@ def test_the_short_way_gives_the_same(response: Response) -> None:
     whole = sent(response)
     assert encode_ordinary(response, DATE + b"\r\n") == whole
     assert encode_ordinary(response, DATE + b"\r\n") == whole
+
+
+def test_no_short_way_for_what_is_large() -> None:
+    response = Response(bytes(JOINED_BYTES + 1))
+    assert encode_ordinary(response, DATE + b"\r\n") is None
+    head, content = encode_parts(response, "GET", 1, True, DATE)
+    assert (head + content, content is response.body) == (sent(response), True)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fastraw import Limits, ParseError, Request, Response, parse_head
+from fastraw._message_py import JOINED_BYTES
 from tests.parsers import PURE, implementation
 
 MODULES = ("_message_py",) if PURE else ("_message_py", "_parse")
@@ -205,6 +206,8 @@ def test_prepared_answer(name: str) -> None:
     for size in (0, 1, 10, 12345):
         head = b"HTTP/1.1 200 \r\nA: b\r\nContent-Length: %d\r\ndate\r\n\r\n" % size
         assert answer(bytes(size)) == head + bytes(size)
+    assert answer(bytes(JOINED_BYTES)).endswith(bytes(JOINED_BYTES))
+    assert answer(bytes(JOINED_BYTES + 1)) is None
     assert answer(b"", 599, 599).startswith(b"HTTP/1.1 599 \r\n")
     assert answer(b"", after=print) is not None
     assert answer(b"", 404) is answer(b"", content_type="a/b") is answer(b"", start=None) is None

@@ -32,6 +32,8 @@ CLOSED = 7  # its lock is never given back
 # What a connection sends before others get their turn, and how much of a file at a time.
 TURN_BYTES = 4 * 1024 * 1024
 SENDFILE_BYTES = 1024 * 1024
+# Of content, sent in one piece with the head where the two cannot be gathered.
+BEGIN_BYTES = 32 * 1024
 # What a lingering connection discards before it is closed regardless.
 LINGER_BYTES = 4 * 1024 * 1024
 LINGER_READ_BYTES = 64 * 1024
@@ -63,6 +65,8 @@ class Channel(Task):
 
     can_sendfile = hasattr(os, "sendfile")
     """Whether the octets of a file may go to the socket as they are."""
+    can_gather = hasattr(socket.socket, "sendmsg")
+    """Whether head and content may go to the socket from where they lie."""
 
     # What a request sees of its connection.
 
@@ -108,6 +112,19 @@ class Channel(Task):
             return 0
         if not sent:
             raise EOFError("the file has become shorter while it was sent")
+        return sent
+
+    def send_both(self, head: bytes, content: bytes) -> int:
+        """How many octets of the two together the socket took. OSError when the client is gone."""
+        try:
+            if self.can_gather:
+                return self.sock.sendmsg((head, content))
+            begin = head + content[:BEGIN_BYTES]
+            sent = self.sock.send(begin)
+        except BlockingIOError:
+            return 0
+        if sent == len(begin):
+            sent += self.send_some(memoryview(content)[BEGIN_BYTES:])
         return sent
 
     def park(self, out: memoryview | FileSlice) -> None:

@@ -13,7 +13,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from ..encode import closes, encode, encode_error, encode_ordinary, encode_switch, heads
+from .._message_py import JOINED_BYTES
+from ..encode import closes, encode_error, encode_ordinary, encode_parts, encode_switch, heads
 from ..errors import ClientDisconnected, HTTPError, ParseError
 from ..headers import HeaderFields, Headers
 from ..parse import known_answer
@@ -88,14 +89,22 @@ class Connection(Outflow):
         if response.source is not None:
             self.begin_push(request, response)
             return None
-        out = encode(response, head.method, head.minor_version, keep, service.deadlines.date)
-        request.answered = response.status, len(response.body) * (head.method != "HEAD")
+        out, content = encode_parts(
+            response, head.method, head.minor_version, keep, service.deadlines.date
+        )
+        request.answered = response.status, len(content)
         self.keep = keep
         self.after = response.after
+        if len(content) <= JOINED_BYTES:
+            return out + content
+        self.content = bytes(content)
         return out
 
     def deliver(self, request: Request, answer: bytes) -> None:
         """Send what `run` has returned, now or as the client takes it, and finish."""
+        if self.content is not None:
+            self.send_large(answer, self.content, request)
+            return
         try:
             sent = self.sock.send(answer)
         except OSError:

@@ -35,11 +35,13 @@ _error = logging.getLogger("fastraw.error")
 class Outflow(Intake):
     """The sending side of a connection."""
 
-    __slots__ = ("broken", "keep", "pushed", "stream")
+    __slots__ = ("broken", "content", "keep", "pushed", "stream")
 
     def __init__(self, sock: socket.socket, client: Address, service: Service) -> None:
         super().__init__(sock, client, service)
         self.keep = True
+        self.content: bytes | None = None
+        """What follows the answer that a job has returned: more than is worth a copy."""
         self.stream: ResponseStream | None = None
         self.pushed: Push | None = None
         self.broken = False
@@ -69,6 +71,23 @@ class Outflow(Intake):
         else:
             self.request, self.keep = request, keep
             self.park(memoryview(out)[sent:])
+
+    def send_large(self, head: bytes, content: bytes, request: Request) -> None:
+        """The same for an answer in two parts."""
+        self.content = None
+        try:
+            sent = self.send_both(head, content)
+        except OSError:
+            self.lose(request)
+            return
+        if sent == len(head) + len(content):
+            self.finish(request, self.keep)
+            return
+        self.request = request
+        if sent < len(head):
+            self.park(memoryview(head[sent:] + content))  # a client that has left much unread
+        else:
+            self.park(memoryview(content)[sent - len(head) :])
 
     def write_on(self) -> Request | None:
         """The client takes more; the job again, when a stream has to go on."""

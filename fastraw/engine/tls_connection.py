@@ -47,7 +47,7 @@ class TLSConnection(Connection):
         self.deadline = deadlines.handshake
         self.refusal: HTTPError | None = None
 
-    can_sendfile = False
+    can_sendfile = can_gather = False
 
     def go_on(self, mask: int) -> Request | None:
         """An event in another phase than READING."""
