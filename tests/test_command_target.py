@@ -31,7 +31,8 @@ COMMAND = (*PYTHON, "-m", "fastraw")
 
 MODULE = """\
 import functools
-from fastraw import Router
+from fastraw import WSGI, Router, compose
+from fastraw.apps.middleware import gzip
 
 def handler(request):
     return "a handler"
@@ -64,6 +65,18 @@ router.get("/")(handler)
 instance = Class()
 partial = functools.partial(application)
 number = 7
+wrapped = WSGI(application)
+composed = compose(gzip())(WSGI(application))
+
+class OfRequests:
+    def __init__(self, request): ...
+
+class Application:
+    def __init__(self, environ, start_response):
+        self.answer = application(environ, start_response)
+
+    def __iter__(self):
+        return iter(self.answer)
 """
 
 
@@ -114,6 +127,9 @@ def get(program: Program, path: str = "/") -> str:
         ("things:application", (), "an application"),
         ("things:instance", (), "an application"),
         ("things:partial", (), "an application"),
+        ("things:Application", (), "an application"),
+        ("things:wrapped", (), "an application"),
+        ("things:composed", (), "an application"),
         ("things:anything", ("--handler",), "anything"),
         ("things:anything", ("--wsgi",), "an application"),
         ("things:maybe", ("--handler",), "maybe"),
@@ -169,6 +185,10 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("things:asynchronous",), "'things:asynchronous' is asynchronous"),
         (("things:asgi",), "'things:asgi' is asynchronous"),
         (("things:asgi_with_three",), "'things:asgi_with_three' takes three arguments, as ASGI"),
+        (("things:Class",), "'things:Class' is a class; name an object made of it"),
+        (("things:OfRequests",), "'things:OfRequests' is a class; name an object made of it"),
+        (("../things:handler",), "'../things' is no name of a module"),
+        (("things.py:handler",), "there is no module 'things.py'"),
         (("things",), "'things' is no directory, and no module:name either"),
         (("./nowhere",), "'./nowhere' is no such directory, and no module:name either"),
         (("--wsgi", "--handler", "things:anything"), "--handler: not allowed with argument --wsgi"),

@@ -19,8 +19,12 @@ from typing import Any, Literal
 
 from ..apps.static import StaticFiles
 from ..apps.wsgi import WSGI
+from ..response import Response
 from ..route import Handler
 from .hello import hello
+
+# What a handler returns, and so a class that is a handler.
+_ANSWERS = (Response, str, bytes, dict, list)
 
 Kind = Literal["handler", "wsgi"] | None
 
@@ -43,6 +47,8 @@ def load(target: str | None, kind: Kind) -> Handler:
 
 
 def _find(module_name: str, name: str) -> Any:
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise TargetError(f"{module_name!r} is no name of a module")
     # As `python -m` does, and the script does not: modules of the working directory come first.
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -83,6 +89,8 @@ def as_handler(found: Any, target: str, kind: Kind) -> Handler:
 
 
 def _kind_of(found: Callable[..., Any], target: str) -> Kind:
+    if isinstance(inspect.unwrap(found), WSGI):
+        return "handler"  # an extension's call has no signature to look at
     call = found if inspect.isroutine(found) or inspect.isclass(found) else type(found).__call__
     if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(call):
         raise TargetError(
@@ -100,6 +108,8 @@ def _kind_of(found: Callable[..., Any], target: str) -> Kind:
     required = sum(each.default is each.empty for each in positional)
     open_ended = any(each.kind is each.VAR_POSITIONAL for each in parameters)
     if len(positional) == required and not open_ended:
+        if inspect.isclass(found) and required < 2 and not issubclass(found, _ANSWERS):
+            raise TargetError(f"{target!r} is a class; name an object made of it")
         if required == 1:
             return "handler"
         if required == 2:
