@@ -61,7 +61,8 @@ class FastServer:
         _check("handler", callable(handler), "callable", handler)
         _check("host", isinstance(host, str), "a str", host)
         _check("port", type(port) is int and 0 <= port <= 65535, "an int from 0 to 65535", port)
-        _check("uds", uds is None or isinstance(uds, (str, os.PathLike)), "a path or None", uds)
+        path = isinstance(uds, (str, os.PathLike)) and os.fspath(uds) != ""
+        _check("uds", uds is None or path, "a path or None", uds)
         _check("fd", fd is None or (type(fd) is int and fd >= 0), "a descriptor or None", fd)
         _check("workers", workers is None or (type(workers) is int and workers > 0),
                "a positive int or None", workers)  # fmt: skip
@@ -140,8 +141,6 @@ class FastServer:
         Starts the server if it does not run, and stops it gracefully. A second signal does what
         it did before.
         """
-        if self._running is None:
-            self.start()
         previous: dict[int, Any] = {}
 
         def restore() -> None:
@@ -154,18 +153,23 @@ class FastServer:
             ending.come = True
 
         with Ending() as ending:
-            self._waiting.append(ending)
             try:
+                # First of all, so that a signal counts which comes while the server starts.
                 if threading.current_thread() is threading.main_thread():
                     ending.heed_signals()
                     for number in (signal.SIGINT, signal.SIGTERM):
                         previous[number] = signal.signal(number, ask)
-                # From here on `stop` knows of us; it may have come before.
-                if self._running is not None:
-                    ending.wait()
+                if self._running is None:
+                    self.start()
+                self._waiting.append(ending)
+                try:
+                    # From here on `stop` knows of us; it may have come before.
+                    if self._running is not None:
+                        ending.wait()
+                finally:
+                    self._waiting.remove(ending)
+                    self.stop()
             finally:
-                self._waiting.remove(ending)
-                self.stop()
                 restore()
 
     def __enter__(self) -> FastServer:

@@ -197,6 +197,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("--tls-key", "key.pem"), "--tls-key: it goes with --tls-cert"),
         (("--port=0", "--tls-cert", "nowhere.pem"), "cannot read nowhere.pem: No such file"),
         (("--uds", "x.sock", "--port=1"), "--uds: it takes the place of --host and --port"),
+        (("--uds", ""), "--uds: a path is needed"),
+        (("--uds", "x.sock", "--open"), "--open: a browser finds no Unix socket"),
         (("--access-log", "/nowhere/log"), "--access-log: /nowhere/log: No such file"),
         (("--log-format", "xml"), "--log-format: invalid choice: 'xml'"),
     ],

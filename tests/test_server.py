@@ -102,6 +102,7 @@ def in_background(call: Callable[[], Any]) -> Callable[[], Any]:
         ({"port": "80"}, "port must be an int from 0 to 65535, not '80'"),
         ({"port": True}, "port must be an int from 0 to 65535, not True"),
         ({"uds": 5}, "uds must be a path or None, not 5"),
+        ({"uds": ""}, "uds must be a path or None, not ''"),
         ({"fd": -1}, "fd must be a descriptor or None, not -1"),
         ({"fd": "3"}, "fd must be a descriptor or None, not '3'"),
         ({"workers": 0}, "workers must be a positive int or None, not 0"),
@@ -607,6 +608,28 @@ def test_serve_forever_ends_by_a_signal_and_gives_signals_back(number: int) -> N
     assert server.stats() == Stats(0, 0, 0, 0)
 
 
+def test_a_signal_while_serve_forever_starts_the_server_ends_it() -> None:
+    """As of a program that says where it listens, and is told to stop at once."""
+
+    class Announced(FastServer):
+        def start(self) -> None:
+            super().start()
+            signal.raise_signal(signal.SIGINT)
+
+    server = Announced(hello, port=0)
+    server.serve_forever()
+    assert server.stats() == Stats(0, 0, 0, 0)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_signals_are_given_back_when_the_server_cannot_start() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with FastServer(hello, port=0) as first, pytest.raises(BindError):
+        FastServer(hello, port=first.port).serve_forever()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
 def test_a_signal_that_does_not_interrupt_the_wait_ends_it() -> None:
     """As one that comes just before the wait begins: here another thread gets it."""
     server = FastServer(hello, port=0)
@@ -637,9 +660,10 @@ for wanted in range(1, 200):
     sent = False
 
     def line(frame, event, argument):
-        # At each line of serve_forever, and of what it waits with, in turn.
+        # At each line of serve_forever, once it heeds signals, and of what it waits with, in turn.
         global lines, sent
-        if event == "line" and server._waiting:
+        heeds = server._waiting or signal.getsignal(signal.SIGTERM).__name__ == "ask"
+        if event == "line" and heeds:
             lines += 1
             if lines == wanted:
                 sent = True

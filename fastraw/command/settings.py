@@ -49,6 +49,10 @@ def read_settings(arguments: Sequence[str] | None) -> Settings:
     port = given.port if given.port is not None else _from_environment("FASTRAW_PORT", _port)
     if given.tls_key and not given.tls_cert:
         fail("--tls-key: it goes with --tls-cert")
+    if given.uds == "":
+        fail("--uds: a path is needed")
+    if given.uds and given.open:
+        fail("--open: a browser finds no Unix socket")
     if given.uds and (given.host or given.port is not None):
         fail("--uds: it takes the place of --host and --port")
     if given.kind and ":" not in (given.target or ""):
