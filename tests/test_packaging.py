@@ -10,6 +10,7 @@ Nothing is downloaded: setuptools and Cython are those of this environment.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def test_without_a_compiler_it_fails_where_the_extension_is_asked_for(
     command = ("setup.py", "build_ext", "--build-lib", tmp_path, "--build-temp", tmp_path)
     done = python(*command, cwd=sources, FASTRAW_BUILD_EXTENSION="yes", **NO_COMPILER)
     assert done.returncode == 1
-    assert "error: command '/bin/false' failed" in done.stdout
+    assert re.search(r"^error: .*'/bin/false'", done.stdout, re.MULTILINE | re.IGNORECASE)
 
 
 def test_without_the_extension_the_wheel_is_for_every_system(sources: Path, tmp_path: Path) -> None:
