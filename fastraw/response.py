@@ -170,7 +170,11 @@ class Response(ResponseBase):
 
         It is chunked unless `headers` states a Content-Length. The iterable's `close()`, if it
         has one, is called exactly once, whether it ends, fails, or the client goes away.
+
+        Raises TypeError when `iterable` is None, as a function gives that was to be a generator.
         """
+        if iterable is None:
+            raise TypeError("iterable must be an iterable of bytes, not None")
         response = cls(b"", status, headers, content_type)
         response.iterable = iterable
         response.ordinary = False

@@ -76,6 +76,12 @@ def test_redirect() -> None:
         Response.redirect("/\r\nSet-Cookie: x=1")
 
 
+def test_stream_of_nothing_at_all() -> None:
+    """As of a function that was to yield, and has no `yield` yet: no answer without content."""
+    with pytest.raises(TypeError, match=r"^iterable must be an iterable of bytes, not None$"):
+        Response.stream(None)  # type: ignore[arg-type]
+
+
 def test_stream() -> None:
     pieces = [b"x"]
     response = Response.stream(pieces)
