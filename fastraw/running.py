@@ -113,9 +113,9 @@ class Running:
         until = NEVER if timeout is None else monotonic() + timeout
         service.drain()
         self._listener.lock.acquire()  # given soon: a listener lets go when draining
+        total = service.connections()  # before a client can see that the server stops, and leave
         self._listener.close()
         service.listeners = 0
-        total = service.connections()
         ours = int(inside)
         self._wait_for_connections(until, ours)
         aborted = 0

@@ -114,7 +114,12 @@ class FastServer:
 
         May be called from any thread and at any time; from a handler, whose own request then
         ends after it. A handler that calls it while another thread does is told what runs.
+
+        Raises TypeError when `timeout` is no number; the server then goes on.
         """
+        # NaN is the one float that does not equal itself: its end would never come.
+        good = timeout is None or (type(timeout) in (int, float) and timeout == timeout)
+        _check("timeout", good, "a number of seconds or None", timeout)
         running = self._running
         inside = running is not None and running.scheduler.owns_thread()
         if not self._lock.acquire(blocking=not inside):

@@ -20,6 +20,7 @@ from urllib.parse import unquote
 import pytest
 
 from fastraw import BindError, FastServer, HTTPError, Request, Response, Stats, StopReport
+from fastraw.engine.listener import Listener
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.testing import RawClient
 from tests.program import PYTHON, ROOT
@@ -370,6 +371,33 @@ def test_stop_refuses_new_connections_and_lets_requests_finish(poller: type[Poll
         client.expect_end()  # the second request is not taken up
         client.close()
         assert report() == StopReport(drained=1, aborted=0, still_running=0)
+
+
+def test_a_client_that_leaves_as_soon_as_it_can_see_the_stop_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FastServer(hello, port=0) as server, connect(server) as client:
+        client.send(GET)
+        client.response()
+        close = Listener.close
+
+        def closing(listener: Listener) -> None:
+            close(listener)
+            client.close()
+            assert eventually(lambda: not tasks)
+
+        assert server._running is not None
+        tasks = server._running.service.tasks
+        monkeypatch.setattr(Listener, "close", closing)
+        assert server.stop() == StopReport(drained=1, aborted=0, still_running=0)
+
+
+@pytest.mark.parametrize("timeout", ["5", True, float("nan"), []])
+def test_stop_with_a_timeout_that_is_none_leaves_the_server_running(timeout: Any) -> None:
+    with FastServer(hello, port=0) as server:
+        with pytest.raises(TypeError, match=r"^timeout must be a number of seconds or None, not "):
+            server.stop(timeout)
+        assert ask(server) == b"hello"
 
 
 def refused(address: Any) -> bool:
