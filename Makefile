@@ -5,6 +5,7 @@
 #   FASTRAW_PURE=1            run with the parser in Python
 #   FASTRAW_BUILD_EXTENSION   yes: a failing build is an error; no: leave the extension out
 #   TEST_EXTRA=test-free-threaded   what `make test` installs, where some of `test` cannot be
+#   FASTRAW_CERTIFICATES_PYTHON     another interpreter with trustme, where this one cannot have it
 #   COVERAGE=no               test without measuring what is covered
 #   ARGS="..."                more arguments for what is run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import fastraw
 from fastraw import TLS, FastServer, Request
 from fastraw.engine import tls as engine_tls
 from fastraw.testing import RawResponse
-from tests.tls_client import NAME, Authority, Openssl, TLSClient
+from tests.authority import NAME, Authority
+from tests.tls_client import Openssl, TLSClient
 from tests.waiting import eventually
 
 ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -28,15 +29,10 @@ def who(request: Request) -> str:
     return "nobody" if certificate is None else str(certificate["subjectAltName"][0][1])
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
 @pytest.fixture
-def own(tmp_path: Path) -> Authority:
+def own(new_authority: Callable[[Path], Authority], tmp_path: Path) -> Authority:
     """An authority whose files a test may change."""
-    return Authority(tmp_path)
+    return new_authority(tmp_path)
 
 
 @contextmanager

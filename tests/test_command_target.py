@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,6 +23,7 @@ from fastraw.command import log
 from fastraw.command.settings import read_settings
 from fastraw.command.target import load
 from fastraw.testing import RawClient
+from tests.authority import Authority
 from tests.program import PYTHON, ROOT, Program
 from tests.waiting import eventually
 
@@ -242,18 +242,12 @@ def test_unix_socket(folder: Path) -> None:
         assert not path.exists()
 
 
-def test_tls(folder: Path) -> None:
-    # Not at the top, for a Python that cannot have it: the other tests here do without.
-    authority = pytest.importorskip("trustme", reason="no trustme; pip install trustme").CA()
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
-    certificate.private_key_pem.write_to_path(folder / "key.pem")
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    files = ("--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem"))
+def test_tls(folder: Path, authority: Authority) -> None:
+    cert, key = authority.issue("127.0.0.1")
+    files = ("--tls-cert", str(cert), "--tls-key", str(key))
     with serve(folder, "things:handler", *files) as program:
         url = program.wait_for(r"https://\S+")[0]
-        assert httpx.get(url, verify=context, trust_env=False).text == "a handler"
+        assert httpx.get(url, verify=authority.client(), trust_env=False).text == "a handler"
 
 
 def test_json_log(folder: Path) -> None:

@@ -17,7 +17,8 @@ from fastraw import FastServer, Limits, Request, Response, Timeouts
 from fastraw.engine.poller import EpollPoller, SelectorPoller
 from fastraw.testing import RawClient
 from tests.apps import wire_app
-from tests.tls_client import Authority, Cut, Openssl, TLSClient, at_once, one_by_one
+from tests.authority import Authority
+from tests.tls_client import Cut, Openssl, TLSClient, at_once, one_by_one
 from tests.waiting import eventually
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -74,11 +75,6 @@ class App:
 
     def stream_body(self, request: Request) -> bool:
         return request.path == "/digest"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ import pytest
 
 from fastraw import FastServer, Request, Response
 from tests.apps import wire_app
+from tests.authority import Authority
 from tests.browser import chromium
 from tests.clients import STEPS
 from tests.program import ROOT
-from tests.tls_client import Authority
 
 PAGE = """<!doctype html><title>TLS</title><script>
 async function run() {
@@ -49,11 +49,6 @@ class App:
 @pytest.fixture
 def app() -> App:
     return App()
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 from fastraw.engine import tls_stream
 from fastraw.engine.tls_socket import TLSSocket
 from fastraw.testing import BadResponse
-from tests.tls_client import NAME, Authority, Openssl, TLSClientSocket
+from tests.authority import NAME, Authority
+from tests.tls_client import Openssl, TLSClientSocket
 
 BUFFER_BYTES = 4096
 OCTETS = random.Random(1).randbytes(300_000)
@@ -24,11 +25,6 @@ Pair = tuple[TLSSocket, TLSClientSocket]
 
 class Owner:
     stirred = False
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=str)

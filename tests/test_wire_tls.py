@@ -12,8 +12,9 @@ from fastraw import WSGI, FastServer
 from fastraw.engine.poller import Poller, SelectorPoller, default_poller
 from fastraw.route import Handler
 from tests.apps import wire_app, wire_wsgi_app
+from tests.authority import Authority
 from tests.test_wire import CASES, Recorder, Site, at_once, fits, run
-from tests.tls_client import Authority, TLSClient
+from tests.tls_client import TLSClient
 from tests.wire_corpus import Case
 
 APPS: dict[str, tuple[Handler, Callable[[], Poller]]] = {
@@ -48,8 +49,7 @@ def serve(name: str, authority: Authority) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]:
-    authority = Authority(tmp_path_factory.mktemp("certificates"))
+def sites(authority: Authority) -> Iterator[dict[str, Site]]:
     with ExitStack() as stack:
         yield {name: stack.enter_context(serve(name, authority)) for name in APPS}
 

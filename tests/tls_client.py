@@ -18,21 +18,12 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from fastraw import TLS
 from fastraw.testing import BadResponse, RawClient
+from tests.authority import NAME
 from tests.waiting import PATIENCE_SECONDS
-
-# It stands on cryptography, which cannot be had for free-threaded Python 3.13.
-trustme = pytest.importorskip("trustme", reason="no trustme; pip install trustme")
-serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
-
-NAME = "localhost"
-# SSL_OP_ALLOW_CLIENT_RENEGOTIATION of OpenSSL 3, which ssl has no name for.
-OP_ALLOW_CLIENT_RENEGOTIATION = 0x100
 
 Cut = Callable[[bytes], list[bytes]]
 
@@ -43,57 +34,6 @@ def at_once(octets: bytes) -> list[bytes]:
 
 def one_by_one(octets: bytes) -> list[bytes]:
     return [octets[at : at + 1] for at in range(len(octets))]
-
-
-class Authority:
-    """Issues certificates into `folder`, and knows who trusts them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._ca = trustme.CA()
-        self.file = folder / "ca.pem"
-        self._ca.cert_pem.write_to_path(self.file)
-
-    def issue(self, *names: str, stem: str = "") -> tuple[Path, Path]:
-        """(certificate, key) for `names`, in files that are written anew."""
-        leaf = self._ca.issue_cert(*names)
-        stem = stem or names[0].replace("*", "any")
-        cert, key = self.folder / f"{stem}.pem", self.folder / f"{stem}.key"
-        cert.write_bytes(b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
-        key.write_bytes(leaf.private_key_pem.bytes())
-        return cert, key
-
-    def encrypt(self, key: Path, password: str) -> Path:
-        """The key in another file, where nobody can read it without the password."""
-        plain = serialization.load_pem_private_key(key.read_bytes(), None)
-        path = key.with_suffix(".encrypted")
-        path.write_bytes(
-            plain.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.BestAvailableEncryption(password.encode()),
-            )
-        )
-        return path
-
-    def tls(self, **settings: object) -> TLS:
-        """What a server for this machine needs."""
-        return TLS(*self.issue(NAME, "127.0.0.1", "::1"), **settings)
-
-    def renegotiating(self) -> ssl.SSLContext:
-        """A server's context that lets clients begin a new handshake, as TLS 1.2 has it."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.issue(NAME))
-        context.options |= OP_ALLOW_CLIENT_RENEGOTIATION
-        return context
-
-    def client(self, *certificate: Path) -> ssl.SSLContext:
-        """A client's context that trusts this authority, and shows a certificate if asked."""
-        context = ssl.create_default_context(cafile=self.file)
-        context.set_alpn_protocols(["http/1.1"])
-        if certificate:
-            context.load_cert_chain(*certificate)
-        return context
 
 
 class TLSClient(RawClient):
