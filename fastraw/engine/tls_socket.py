@@ -79,7 +79,7 @@ class TLSSocket(TLSStream):
         """Say that nothing more will be sent, and shut down; waits for no answer."""
         if how == socket.SHUT_WR:
             self._part()
-            self._parting = True
+            self._parting = self._held = True
             if self._unsent:
                 return  # when the rest has gone
         super().shutdown(how)

@@ -68,7 +68,7 @@ class TLSStream(socket.socket):
         self._read, self._write = _read_and_write(self._tls)
         self._owner: Owner | None = None
         self._begun = False
-        # Whether OpenSSL may have something that it was not asked for.
+        # Whether OpenSSL may have something that it was not asked for, or nothing more is received.
         self._held = False
         self._ended = False
         self._may_say_all = False
@@ -93,30 +93,27 @@ class TLSStream(socket.socket):
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Up to `size` octets; empty at the end. Raises BlockingIOError when there are none."""
-        if self._held or self._ended or self._parting:
+        if self._held:
             return self._gather(size, [], False)
-        asked = size + OVERHEAD_BYTES
-        octets = _recv(self, asked)
-        if not octets:
-            self._ended = True
+        octets = _recv(self, size + OVERHEAD_BYTES)
+        count = len(octets)
+        if not count:
+            self._ended = self._held = True
             return b""
-        drained = len(octets) < asked
         incoming = self._incoming
         incoming.write(octets)
+        if count >= size:
+            self._held = True
+            return self._gather(size, [], count < size + OVERHEAD_BYTES)
         try:
-            piece: bytes | None = self._read(size)
+            # No more than has come: most requests fit into an object that is cheap to make.
+            piece: bytes | None = self._read(count)
         except ssl.SSLError as error:
             piece = self._no_octets(error)
-        if (
-            piece
-            and drained
-            and len(piece) < size
-            and not incoming.pending
-            and not self._outgoing.pending
-        ):
+        if piece and len(piece) < count and not incoming.pending and not self._outgoing.pending:
             return piece  # one record, one request: nearly always
-        piece = self._note(piece, size)
-        return self._gather(size - len(piece), [piece] if piece else [], drained)
+        piece = self._note(piece, count)
+        return self._gather(size - len(piece), [piece] if piece else [], True)
 
     def _gather(self, size: int, pieces: list[bytes], drained: bool) -> bytes:
         """The same when there is more to it: several records, or parts of one, or the end."""
@@ -140,7 +137,7 @@ class TLSStream(socket.socket):
                 break
             drained = len(octets) < asked
             self._ended = not octets
-            self._held = bool(octets)
+            self._held = True
             self._incoming.write(octets)
         if self._ended:
             if pieces:
@@ -180,7 +177,7 @@ class TLSStream(socket.socket):
             self._reply()
         self._ended = piece == b""  # close_notify
         if not piece:
-            self._held = False
+            self._held = self._ended
             return b""
         self._held = len(piece) == size or self._incoming.pending > 0
         return piece
@@ -202,10 +199,8 @@ class TLSStream(socket.socket):
 
         Raises BlockingIOError when it is none of them.
         """
-        if self._unsent or self._gone_bytes or len(octets) > WRITE_BYTES:
+        if self._unsent or self._gone_bytes or not 0 < len(octets) <= WRITE_BYTES:
             return self._send_on(memoryview(octets))
-        if not octets:
-            return 0
         try:
             count = self._write(octets)
         except ssl.SSLWantReadError:
