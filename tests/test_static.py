@@ -372,6 +372,8 @@ def test_root_must_be_a_directory(root: Path) -> None:
         StaticFiles(root / "nothing")
     with pytest.raises(NotADirectoryError):
         StaticFiles(root / "small.txt")
+    with pytest.raises(ValueError, match=r"^root must be a directory, not ''$"):
+        StaticFiles("")  # a setting that is missing is not the working directory
 
 
 @pytest.mark.parametrize("index", ["", "..", "a/b", ".hidden", "a\0"])

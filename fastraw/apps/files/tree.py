@@ -74,7 +74,8 @@ class Tree:
     """What may be opened below a root.
 
     Args:
-        root: a directory; OSError (FileNotFoundError, NotADirectoryError) when it is none.
+        root: a directory; OSError (FileNotFoundError, NotADirectoryError) when it is none,
+            ValueError when it is empty, which would be the working directory.
         follow_links: follow symbolic links below the root, wherever they lead.
         dot_files: take names that begin with a dot.
     """
@@ -82,6 +83,8 @@ class Tree:
     def __init__(
         self, root: str | os.PathLike[str], *, follow_links: bool = False, dot_files: bool = False
     ) -> None:
+        if not root:
+            raise ValueError(f"root must be a directory, not {root!r}")
         # Absolute: the program may change its directory later.
         self.root = os.path.abspath(os.fsdecode(root))
         self.dot_files = dot_files
