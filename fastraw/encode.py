@@ -4,7 +4,8 @@ The server owns what frames a message and what manages the connection. Of a hand
 
 1. Content-Length must agree with the content; one is sent. A contradiction is an EncodeError.
 2. Transfer-Encoding is an EncodeError.
-3. Connection can say `close`, which `closes` finds; nothing else of it is sent.
+3. Connection can say `close`, which `closes` finds; nothing else of it is sent. What else it has
+   to say is known here: `Upgrade` where there is that field, for one (RFC 9110 section 7.8).
 4. Date replaces ours; one is sent.
 """
 
@@ -213,11 +214,16 @@ def _head(
 ) -> bytes:
     fields, content_type = response._headers, response.content_type
     more: list[str] = []
+    options = [] if keep_alive else ["close"]
+    if keep_alive and not minor_version:
+        options.append("keep-alive")
     if fields is not None:
         for name, value in fields.items():
             key = name.lower()
             if key == "content-type":
                 content_type = None
+            elif key == "upgrade":
+                options.append("Upgrade")
             elif key == "date":
                 if not date:
                     continue
@@ -231,10 +237,8 @@ def _head(
         lines.append(b"Content-Length: %d\r\n" % length)
     lines.append(date)
     lines.append("".join(more).encode("latin-1"))
-    if not keep_alive:
-        lines.append(b"Connection: close\r\n")
-    elif not minor_version:
-        lines.append(b"Connection: keep-alive\r\n")
+    if options:
+        lines.append(f"Connection: {', '.join(options)}\r\n".encode())
     lines.append(b"\r\n")
     return b"".join(lines)
 

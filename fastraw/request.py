@@ -289,8 +289,8 @@ class Request(RequestBase):
         """
         offered = (self.head.upgrade or "").lower().split(",")
         if protocol.lower() not in (name.strip(" \t") for name in offered):
-            fields = [("Upgrade", protocol), ("Connection", "Upgrade")]
-            raise HTTPError(426, f"This resource speaks {protocol} only.", headers=fields)
+            message = f"This resource speaks {protocol} only."
+            raise HTTPError(426, message, headers=[("Upgrade", protocol)])
         upgraded = Upgraded(*self._peer.upgrade(self, protocol, headers))
         self.upgraded = True
         return upgraded

@@ -70,7 +70,8 @@ class RawResponse:
     @property
     def closes(self) -> bool:
         """Whether it says that the connection ends with it."""
-        return (self.get("connection") or "").lower() == "close"
+        options = (self.get("connection") or "").lower().split(",")
+        return "close" in (option.strip() for option in options)
 
 
 class Listening(Protocol):

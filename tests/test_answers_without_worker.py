@@ -387,6 +387,12 @@ def test_upgrade_that_the_client_did_not_ask_for() -> None:
             response = client.response()
             assert response.status == 426
             assert response.get("upgrade") == "echo/1"
+            assert response.get("connection") == "Upgrade"  # RFC 9110 section 7.8
+        client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        response = client.response()
+        assert response.get("connection") == "close, Upgrade"
+        assert response.closes
+        client.expect_end()
 
 
 def test_handler_that_fails_after_the_upgrade(caplog: pytest.LogCaptureFixture) -> None:
