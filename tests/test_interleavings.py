@@ -351,28 +351,60 @@ def test_what_becomes_ready_just_before_the_sleep_is_seen(script: Script) -> Non
     assert task.noted == ["resumed"]
 
 
-def test_a_call_is_shown_before_the_watchdog_is_looked_at(script: Script) -> None:
+def test_a_holder_is_busy_before_it_looks_whether_the_watchdog_sleeps(script: Script) -> None:
     scheduler: Any = script.scheduler
-    worker = scheduler._idle[-1]
+    permit = scheduler._permits[0]
     seen: list[Any] = []
 
     class Dog:
         @property
         def asleep(self) -> bool:
-            seen.append((worker.job, list(worker.lent)))
+            seen.append(permit.busy)
             return True
 
         def rouse(self) -> None:
             seen.append("roused")
 
+    class Shown(Noted):
+        def run(self, job: Any) -> None:
+            seen.append((permit.busy, permit.call()))
+
+    poll = script.poll
+
+    def noted_poll(*arguments: Any) -> list[tuple[int, int]]:
+        seen.append(("poll", permit.busy))
+        return poll(*arguments)
+
     scheduler._watchdog = Dog()
-    scheduler.tasks[5] = Noted(scheduler, job="job")
-    script.batches = [[(5, READABLE)]]
+    script.poll = noted_poll  # type: ignore[method-assign]
+    scheduler.tasks[5] = Shown(scheduler, job="job")
+    script.batches = [[(5, READABLE)], []]
     hold(script)
-    assert seen == [("job", scheduler._permits), "roused"]
+    assert seen[:5] == [("poll", False), True, "roused", (True, "job"), ("poll", False)]
+    assert set(seen[5:]) == {("poll", False)}
 
 
 # Invariant 2, both orders.
+
+
+def test_what_is_taken_back_is_the_permit_of_the_call_that_is_interrupted(script: Script) -> None:
+    """The watchdog looks at a permit; its holder gives that up and runs a job for another one."""
+    scheduler = script.scheduler
+    scheduler._permits.append(Permit())
+    first, second = scheduler._permits
+    worker = scheduler._idle.pop()
+    given: list[Permit] = []
+    scheduler._give = lambda heir, permit: given.append(permit)  # type: ignore[method-assign]
+    first.holder = worker
+
+    def control(job: Any) -> bool:
+        first.holder, second.holder = None, worker
+        worker.lent.append("another job")
+        return False
+
+    scheduler._control = control
+    scheduler._retake(first, "job")
+    assert given == [second]
 
 
 @pytest.mark.parametrize("first", ["holder", "watchdog"])
@@ -417,7 +449,7 @@ def test_a_fault_of_an_inline_job_leaves_nothing_lent(
     scheduler.tasks[5] = task
     script.batches = [[(5, READABLE)]]
     assert hold(script) is retaken
-    assert (list(worker.lent), worker.job) == ([], None)
+    assert not worker.lent
     assert task.noted == ["ready", "closed"]
     assert "RuntimeError: a fault" in caplog.text
 
@@ -735,7 +767,7 @@ def test_what_a_job_has_left_to_do_may_lose_the_permit(script: Script) -> None:
     leave_to_do(tasks[0], taken)
     assert hold(script) is True
     assert order == ["run 0", "after 0", "deliver 0", "after 0 goes on"]
-    assert (list(worker.lent), worker.job) == ([], None)
+    assert not worker.lent
 
 
 def test_what_a_job_apart_has_left_to_do_comes_after_the_answer(script: Script) -> None:

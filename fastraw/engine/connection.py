@@ -81,7 +81,6 @@ class Connection(Outflow):
             self._leave_to_handler(request)
             return None
         service, head = self.service, request.head
-        request.ordinary = False
         keep = self.keeps(request, response)
         if response.iterable is not None:
             self.begin_stream(request, response, keep)
@@ -102,8 +101,12 @@ class Connection(Outflow):
 
     def deliver(self, request: Request, answer: bytes) -> None:
         """Send what `run` has returned, now or as the client takes it, and finish."""
-        if self.content is not None:
-            self.send_large(answer, self.content, request)
+        keep = self.keep
+        if keep is not None:
+            if self.content is None:
+                self.send(answer, request, keep)
+            else:
+                self.send_large(answer, self.content, request, keep)
             return
         try:
             sent = self.sock.send(answer)
@@ -111,9 +114,9 @@ class Connection(Outflow):
             sent = 0  # the client is slow, or gone: a second try will tell
         service = self.service
         if sent != len(answer):
-            self.send(answer[sent:], request, self.keep)
-        elif self.more or not (request.ordinary and service.ordinary):
-            self.finish(request, self.keep)
+            self.send(answer[sent:], request, True)
+        elif self.more or not service.ordinary:
+            self.finish(request, True)
         else:
             self.deadline = service.deadlines.idle
             self.lock.release()

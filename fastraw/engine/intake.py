@@ -27,6 +27,8 @@ from .clients import Address
 from .poller import HANGUP, READABLE, WRITABLE, wait_until
 from .service import Service
 
+# What an edge-triggered poller reports when a request comes.
+USUAL = READABLE | WRITABLE
 # A request rarely needs more, and a larger buffer costs more to allocate than it saves.
 READ_BYTES = 16 * 1024
 # Content comes in larger pieces; a turn ends after some of them, so that others get theirs.
@@ -82,9 +84,12 @@ class Intake(Channel):
         """The socket is ready. The path of nearly every request."""
         if self.phase != READING:
             return self.go_on(mask)
-        if mask == WRITABLE:
-            self.let_go()
-            return None
+        if mask != USUAL:
+            if mask == WRITABLE:
+                self.let_go()
+                return None
+            if mask & HANGUP:
+                self.more = True  # its end has come already
         try:
             data: bytes | bytearray = self.sock.recv(READ_BYTES)
         except BlockingIOError:
@@ -97,8 +102,8 @@ class Intake(Channel):
             self.close()  # end of file: between requests, or inside a head that never counts
             return None
         # Less than asked for means that the socket is empty, and that what comes later is a new
-        # event; unless its end has come already.
-        if len(data) == READ_BYTES or mask & HANGUP:
+        # event.
+        if len(data) == READ_BYTES:
             self.more = True
         seen = 0
         buffer = self.buffer

@@ -39,7 +39,9 @@ class Outflow(Intake):
 
     def __init__(self, sock: socket.socket, client: Address, service: Service) -> None:
         super().__init__(sock, client, service)
-        self.keep = True
+        self.keep: bool | None = None
+        """Whether the connection is kept after the answer that a job has returned, or that the
+        client did not take yet; None where that goes without saying."""
         self.content: bytes | None = None
         """What follows the answer that a job has returned: more than is worth a copy."""
         self.stream: ResponseStream | None = None
@@ -72,7 +74,7 @@ class Outflow(Intake):
             self.request, self.keep = request, keep
             self.park(memoryview(out)[sent:])
 
-    def send_large(self, head: bytes, content: bytes, request: Request) -> None:
+    def send_large(self, head: bytes, content: bytes, request: Request, keep: bool) -> None:
         """The same for an answer in two parts."""
         self.content = None
         try:
@@ -81,7 +83,7 @@ class Outflow(Intake):
             self.lose(request)
             return
         if sent == len(head) + len(content):
-            self.finish(request, self.keep)
+            self.finish(request, keep)
             return
         self.request = request
         if sent < len(head):
@@ -109,7 +111,7 @@ class Outflow(Intake):
             self.phase = PUSHING
             self.push()
         else:
-            self.finish(request, self.keep)
+            self.finish(request, self.keep is not False)
         return None
 
     def lose(self, request: Request | None) -> None:
@@ -130,6 +132,7 @@ class Outflow(Intake):
             # reset, which can overtake the answer.
             self.close_gently()
             return
+        self.keep = None
         self.deadline = service.deadlines.idle
         if self.body_stream is not None and not self._leave_stream(self.body_stream):
             return

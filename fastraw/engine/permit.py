@@ -12,6 +12,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 from .progress import Progress
@@ -44,21 +45,25 @@ class Permit:
         events: what is left of the last poll.
         outbox: answers to jobs, not sent yet.
         due: when what is in the outbox is to be sent at the latest.
+        served: jobs run inline. Counted here and added up when read: nothing hot is shared.
         holder: whose it is; None while it changes hands.
+        busy: whether there are events that the holder has not done with.
         sleeping: whether the holder may be asleep in a poll.
         looks: whether a holder looks for a moment before it sleeps.
     """
 
     __slots__ = (
-        "_short_sleeps", "_vain", "_wanted", "due", "events", "holder", "looks", "outbox",
-        "sleeping",
+        "_short_sleeps", "_vain", "_wanted", "busy", "due", "events", "holder", "looks", "outbox",
+        "served", "sleeping",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.events: Iterator[tuple[Any, int]] = iter(())
-        self.outbox: deque[tuple[Task, Job, bytes]] = deque()
+        self.outbox: list[tuple[Task, Job, bytes]] = []
         self.due = 0.0
+        self.served = 0
         self.holder: Worker | None = None
+        self.busy = False
         self.sleeping = False
         self.looks = False
         self._vain = 0
@@ -68,7 +73,10 @@ class Permit:
     def call(self) -> object | None:
         """The job that the holder runs inline at this moment."""
         holder = self.holder
-        return None if holder is None else holder.job
+        try:
+            return None if holder is None else holder.lent[0]
+        except IndexError:
+            return None
 
     def mark(self) -> None:
         """Count what the holder gets of a processor from here."""
@@ -86,13 +94,15 @@ class Permit:
     def deliver(self) -> None:
         """Send what is in the outbox."""
         outbox = self.outbox
-        while outbox:
-            task, job, answer = outbox.popleft()
+        self.served += len(outbox)
+        for task, job, answer in outbox:
             try:
                 task.deliver(job, answer)
             except BaseException:
                 _log.exception(FAULT)
                 task.close()
+        outbox.clear()
+        self.due = monotonic() + OUTBOX_SECONDS
 
     def looked(self, found: bool) -> None:
         """A holder has looked: stop it when that is in vain too often."""
@@ -115,21 +125,24 @@ class Permit:
 
 
 class Worker:
-    """A thread of the pool. `job` is what it runs inline, shown to the watchdog."""
+    """A thread of the pool.
 
-    __slots__ = ("apart", "inline", "job", "lent", "permit", "progress", "thread_id", "wake")
+    Attributes:
+        lent: the job that it runs inline, for as long as the permit is lent to that; or nothing.
+        permit: what it is to hold when `wake` is released.
+        apart: jobs run apart from a permit.
+    """
+
+    __slots__ = ("apart", "lent", "permit", "progress", "thread_id", "wake")
 
     def __init__(self) -> None:
-        self.job: Job | None = None
         # Not a list, which would ask for memory and give it back with every job.
-        self.lent: deque[Permit] = deque()
+        self.lent: deque[Job] = deque()
         self.permit: Permit | None = None
         self.wake = threading.Lock()
         self.wake.acquire()
         self.thread_id = 0
         self.progress: Progress | None = None
-        # Jobs run, counted here and added up when read: nothing hot is shared between threads.
-        self.inline = 0
         self.apart = 0
 
 

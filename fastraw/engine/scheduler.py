@@ -8,9 +8,9 @@
 Invariants, each kept at the place named:
 
 1. A permit is the right to poll and to run what is ready. One thread at a time has it. (`_give`)
-2. While a holder runs a job inline, the permit lies in `Worker.lent`. Whoever pops it from there
-   owns it: the holder when the job ends, or the watchdog. deque.pop is atomic, so exactly one of
-   them gets it; the other gives way. (`_hold`, `_retake`)
+2. While a holder runs a job inline, the job lies in `Worker.lent`, and the permit goes with it:
+   to the holder, which pops it when the job ends, or to the watchdog, if that pops it first.
+   deque.pop is atomic, so exactly one of them gets it; the other gives way. (`_hold`, `_retake`)
 3. A holder runs a job inline only while another worker is idle to take the permit over, or when
    the job has the control lane. A job that turns out slow loses the lane. (`_hold`, `_retake`)
 4. At most `workers` jobs are given a thread of their own; further ones wait in the queue, first
@@ -27,7 +27,7 @@ Invariants, each kept at the place named:
    is closed, by `stop` or by the thread that finds it. (`stop`, `resume`, `_dispatch`, `_hold`,
    `Task.let_go`)
 10. An answer waits in `Permit.outbox` while others that are ready run, since to send one wakes its
-    client, and drives the handlers' code out of the caches. It waits for OUTBOX_ANSWERS jobs or
+    client, and drives the handlers' code out of the caches. It waits for OUTBOX_ANSWERS events or
     OUTBOX_SECONDS, and never for a poll, for a job apart, or for one that the watchdog could not
     take the permit from: whoever gives the permit away delivers first. (`_hold`, `_give`, `stop`)
 """
@@ -39,13 +39,14 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from operator import length_hint
 from time import monotonic
 
 from .jobqueue import JobQueue
 from .permit import (
     FAULT,
     OUTBOX_ANSWERS,
-    OUTBOX_SECONDS,
     Permit,
     Worker,
     answer_apart,
@@ -145,8 +146,8 @@ class Scheduler(Readiness):
             # As the watchdog would: nobody comes back to what is left of a batch of events.
             for permit in self._permits:
                 holder = permit.holder
-                if holder is not None and holder.lent and self._take_back(holder):
-                    taken.append(permit)
+                if holder is not None and (back := self._take_back(holder)) is not None:
+                    taken.append(back)
         for permit in taken:
             permit.deliver()
         for worker in idle:
@@ -157,16 +158,22 @@ class Scheduler(Readiness):
             task.close()
         self._close_ready()
 
-    def _take_back(self, holder: Worker) -> bool:
+    def _take_back(self, holder: Worker) -> Permit | None:
         """Take the permit of an inline job for good. The caller holds `_lock`."""
         try:
-            permit = holder.lent.pop()
+            holder.lent.pop()
         except IndexError:
-            return False  # the job has ended; its thread goes on to see that we stop
+            return None  # there is no job; its thread goes on to see that we stop
+        permit = self._held_by(holder)
         permit.holder = None
         self._apart += 1
         self._leave_events(permit)
-        return True
+        return permit
+
+    def _held_by(self, holder: Worker) -> Permit:
+        """What was lent to the job that the caller has just popped: maybe not the permit that it
+        was looking at, since the holder may have given that away and got another one."""
+        return next(permit for permit in self._permits if permit.holder is holder)
 
     def running(self) -> int:
         """Jobs that run now."""
@@ -178,7 +185,8 @@ class Scheduler(Readiness):
 
     def served(self) -> int:
         """Jobs run so far."""
-        return sum(worker.inline + worker.apart for worker in self._pool)
+        inline = sum(permit.served for permit in self._permits)
+        return inline + sum(worker.apart for worker in self._pool)
 
     def owns_thread(self) -> bool:
         """Whether the calling thread is one of the workers."""
@@ -214,11 +222,11 @@ class Scheduler(Readiness):
         """
         task_of = self.tasks.get
         idle, lent, slow = self._idle, worker.lent, self._slow.routes
-        outbox, route, watchdog = permit.outbox, self._route, self._watchdog
+        outbox, route = permit.outbox, self._route
         task: Task | None = None
         while not self.stopping:
             try:
-                for fd, mask in permit.events:
+                for fd, mask in islice(permit.events, OUTBOX_ANSWERS):
                     if mask:
                         task = task_of(fd)
                         if task is None:
@@ -235,32 +243,33 @@ class Scheduler(Readiness):
                     if job is None:
                         continue
                     if (idle and not (slow and route(job) in slow)) or self._in_lane(permit, job):
-                        lent.append(permit)
-                        worker.job = job
-                        if watchdog.asleep:
-                            watchdog.rouse()
-                        answer = task.run(job)
-                        worker.job = None
-                        worker.inline += 1
+                        lent.append(job)
+                        try:
+                            answer = task.run(job)
+                        except BaseException:
+                            answer = None
+                            _failed(task)
                         try:
                             lent.pop()
                         except IndexError:
+                            worker.apart += 1
                             answer_apart(task, job, answer)
                             return True
                         if answer is None:
+                            permit.served += 1
                             continue
                         outbox.append((task, job, answer))
-                        if task.after is not None and not self._after(worker, permit, task, job):
+                        if task.after is not None and not _after(worker, task, job):
                             return True
-                        if len(outbox) >= OUTBOX_ANSWERS or monotonic() >= permit.due:
+                        if monotonic() >= permit.due:
                             permit.deliver()
-                            permit.due = monotonic() + OUTBOX_SECONDS
                     elif self._dispatch(worker, permit, task, job):
                         return True
                 task = None
                 if outbox:
                     permit.deliver()
-                permit.events = iter(self._poll(permit))
+                if not length_hint(permit.events):
+                    self._next_events(permit)
             except BaseException:
                 # Only a fault of fastraw itself comes here. The permit must outlive it, or the
                 # server would stand still.
@@ -269,12 +278,6 @@ class Scheduler(Readiness):
                     time.sleep(FAULT_SECONDS)
                 else:
                     task.close()
-                if worker.job is not None:
-                    worker.job = None
-                    try:
-                        lent.pop()
-                    except IndexError:
-                        return True
         permit.deliver()
         self._leave_events(permit)
         self._close_ready()
@@ -282,25 +285,14 @@ class Scheduler(Readiness):
         self.poller.wake()
         return False
 
-    def _after(self, worker: Worker, permit: Permit, task: Task, job: Job) -> bool:
-        """Run what a job left to do, inline; False when the permit is gone.
-
-        Before any other job on this thread, which might wait for what it gives back. If it takes
-        long, the answer does not wait for it: the permit's next holder has it.
-        """
-        after, task.after = task.after, None
-        assert after is not None
-        worker.lent.append(permit)
-        worker.job = job
-        if self._watchdog.asleep:
-            self._watchdog.rouse()
-        call_after(after)
-        worker.job = None
-        try:
-            worker.lent.pop()
-        except IndexError:
-            return False
-        return True
+    def _next_events(self, permit: Permit) -> None:
+        permit.busy = False
+        events = self._poll(permit)
+        permit.events = iter(events)
+        if events:
+            permit.busy = True
+            if self._watchdog.asleep:
+                self._watchdog.rouse()
 
     def _in_lane(self, permit: Permit, job: Job) -> bool:
         """Whether a job runs at once though nobody is idle to take the permit over."""
@@ -346,10 +338,9 @@ class Scheduler(Readiness):
         try:
             answer = task.run(job)
         except BaseException:
-            _log.exception(FAULT)
-            task.close()
-        else:
-            answer_apart(task, job, answer)
+            answer = None
+            _failed(task)
+        answer_apart(task, job, answer)
         self._slow.ran_apart(route, monotonic() - began)
         worker.apart += 1
 
@@ -392,11 +383,35 @@ class Scheduler(Readiness):
             if not self._idle:
                 return
             try:
-                taken = holder.lent.pop()
+                holder.lent.pop()
             except IndexError:
                 return  # the call has ended; its thread was first
+            taken = self._held_by(holder)
             heir = self._idle.pop()
             self._apart += 1
         if not self._control(call):
             self._slow.seen_slow(self._route(call))
         self._give(heir, taken)
+
+
+def _failed(task: Task) -> None:
+    """A fault of fastraw itself in a job."""
+    _log.exception(FAULT)
+    task.close()
+
+
+def _after(worker: Worker, task: Task, job: Job) -> bool:
+    """Run what a job left to do, inline; False when the permit is gone.
+
+    Before any other job on this thread, which might wait for what it gives back. If it takes
+    long, the answer does not wait for it: the permit's next holder has it.
+    """
+    after, task.after = task.after, None
+    assert after is not None
+    worker.lent.append(job)
+    call_after(after)
+    try:
+        worker.lent.pop()
+    except IndexError:
+        return False
+    return True

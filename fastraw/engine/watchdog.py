@@ -4,8 +4,9 @@
    it finds in a call, it looks at again after AGAIN_SECONDS.
 2. A permit holder that is seen in the same call twice in a row loses the permit, unless it waits
    for a processor: then it is seen once more, and so on.
-3. Before it sleeps it says so and then looks once more; a holder first shows its call and then
-   looks whether the watchdog sleeps. One of the two always sees the other.
+3. It does not sleep while a holder is busy with what a poll has brought. Before it sleeps it says
+   so and then looks once more; a holder first says that it is busy and then looks whether the
+   watchdog sleeps. One of the two always sees the other.
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ from typing import Protocol
 # are few while nothing is slow: a route's first slow call holds the others up for 4 ms on average.
 TICK_SECONDS = 0.005
 AGAIN_SECONDS = 0.0015
-# Looks in a row that found no call running before the watchdog goes to sleep.
+# Looks in a row that found nobody busy before the watchdog goes to sleep.
 QUIET_TICKS = 10
 
 
 class Watched(Protocol):
-    """A permit, as the watchdog sees it."""
+    """A permit, as the watchdog sees it.
+
+    Attributes:
+        busy: whether its holder has calls to run.
+    """
+
+    busy: bool
 
     def call(self) -> object | None:
         """What the holder is running inline at this moment; None when it runs nothing."""
@@ -60,7 +67,7 @@ class Watchdog:
         self._thread.join()
 
     def rouse(self) -> None:
-        """Called by a holder that has shown its call and then found the watchdog asleep."""
+        """Called by a holder that has said that it is busy, and then found the watchdog asleep."""
         self.asleep = False
         try:
             self._rouse.release()
@@ -80,11 +87,12 @@ class Watchdog:
             again = False
             quiet += 1
             for place, permit in enumerate(self._permits):
+                if permit.busy:
+                    quiet = 0
                 call = permit.call()
                 if call is None:
                     seen[place] = None
                     continue
-                quiet = 0
                 if call is not seen[place]:
                     seen[place] = call
                     permit.mark()
@@ -97,7 +105,7 @@ class Watchdog:
 
     def _sleep(self) -> None:
         self.asleep = True
-        if any(permit.call() is not None for permit in self._permits):
+        if any(permit.busy for permit in self._permits):
             self.asleep = False
             return
         self._rouse.acquire()
