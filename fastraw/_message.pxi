@@ -23,7 +23,6 @@ cdef class RequestBase:
     cdef public object _peer
     cdef public bint ordinary
     cdef object mounted
-    cdef dict __dict__
 
     @property
     def mount_path(self):
@@ -65,7 +64,6 @@ cdef class ResponseBase:
     cdef object octets, code, media_type, prefix
     cdef public object after
     cdef public bint ordinary
-    cdef dict __dict__
 
     @classmethod
     def prepared(cls, bytes start, status, bytes body):
