@@ -26,6 +26,9 @@ SIZE_LINE_BYTES = 8 * 1024
 EXTENSIONS_BYTES = 16 * 1024
 MAX_CONTENT = 2**63 - 1
 
+Sink = Callable[[bytes | bytearray | memoryview], object]
+"""What takes pieces of content. It copies what it keeps: they may lie where the next one will."""
+
 _SIZE, _DATA, _DATA_CR, _DATA_LF, _TRAILERS = range(5)
 
 _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
@@ -38,25 +41,23 @@ _FRAMING = frozenset(("content-length", "transfer-encoding", "host"))
 
 
 class LengthDecoder:
-    """Content of a known length in octets (RFC 9112 section 6.2)."""
+    """Content of a known length in octets (RFC 9112 section 6.2); `missing` are yet to come."""
 
-    __slots__ = ("_missing", "done")
+    __slots__ = ("done", "missing")
 
     trailers: Headers | None = None
     """Always None; only chunked content has trailers."""
 
     def __init__(self, length: int) -> None:
-        self._missing = length
+        self.missing = length
         self.done = length == 0
 
-    def feed(
-        self, data: bytes | bytearray | memoryview, start: int, sink: Callable[[bytes], object]
-    ) -> int:
+    def feed(self, data: bytes | bytearray | memoryview, start: int, sink: Sink) -> int:
         """Give the content in `data` from `start` on to `sink`; index of the first octet left."""
-        piece = bytes(data[start : start + self._missing])
+        piece = data[start : start + self.missing]
         if piece:
-            self._missing -= len(piece)
-            self.done = self._missing == 0
+            self.missing -= len(piece)
+            self.done = self.missing == 0
             sink(piece)
         return start + len(piece)
 
@@ -96,9 +97,7 @@ class ChunkedDecoder:
         self.trailers: Headers | None = None
         """The trailer fields once `done`; None when there are none."""
 
-    def feed(
-        self, data: bytes | bytearray | memoryview, start: int, sink: Callable[[bytes], object]
-    ) -> int:
+    def feed(self, data: bytes | bytearray | memoryview, start: int, sink: Sink) -> int:
         """Give the content in `data` from `start` on to `sink`, in pieces.
 
         Returns the index of the first octet that does not belong to this message. Raises
@@ -120,9 +119,7 @@ class ChunkedDecoder:
                 start += 1
         return start
 
-    def _take_size(
-        self, data: bytes | bytearray, start: int, sink: Callable[[bytes], object]
-    ) -> int:
+    def _take_size(self, data: bytes | bytearray, start: int, sink: Sink) -> int:
         if not self._line:
             content, start = take_chunks(data, start, self._room)
             if content:
@@ -152,9 +149,7 @@ class ChunkedDecoder:
         self._room -= size
         return size
 
-    def _take_data(
-        self, data: bytes | bytearray, start: int, sink: Callable[[bytes], object]
-    ) -> int:
+    def _take_data(self, data: bytes | bytearray, start: int, sink: Sink) -> int:
         piece = bytes(data[start : start + self._missing])
         self._missing -= len(piece)
         if not self._missing:

@@ -29,8 +29,9 @@ class Limits:
     """Content of a request, after decoding; larger: 413. None: any size."""
 
     body_memory_bytes: int | None = 64 * 1024
-    """Part of the content that is kept in memory; beyond it an unnamed temporary file is used.
-    None: everything stays in memory."""
+    """Part of the content that is kept in memory; beyond it an unnamed temporary file is used,
+    which may hold what it held until other content takes its place or the server stops. None:
+    everything stays in memory."""
 
     connections: int | None = 10_000
     """Open connections; one more is answered with 503. None: what the descriptors allow."""

@@ -128,6 +128,7 @@ class Running:
         # A connection is closed after its handler has returned.
         still_running = scheduler.running() if service.connections() > ours else ours
         scheduler.stop(wait=not still_running)
+        service.spares.close()
         return StopReport(total - aborted - ours, aborted, still_running)
 
     def stats(self) -> Stats:

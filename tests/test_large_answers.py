@@ -17,7 +17,8 @@ from fastraw._message_py import JOINED_BYTES
 from fastraw.engine.channel import Channel
 from fastraw.engine.poller import EpollPoller, SelectorPoller
 from fastraw.testing import RawClient
-from tests.tls_client import Authority, TLSClient
+from tests.authority import Authority
+from tests.tls_client import TLSClient
 from tests.waiting import eventually
 
 MIB = 1024 * 1024
@@ -48,24 +49,21 @@ def application(environ: dict[str, object], start_response: Callable[..., object
     return [body]
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("certificates"))
-
-
 @pytest.fixture(scope="module", params=["epoll", "selectors", "joined", "tls", "wsgi"])
-def connect(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Connect]:
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
     """Connects to a server; `joined` is one whose system cannot gather."""
-    tls = request.param == "tls"
+    authority: Authority | None = None
+    if request.param == "tls":
+        authority = request.getfixturevalue("authority")
     poller = SelectorPoller if request.param == "selectors" else EpollPoller
     app = WSGI(application) if request.param == "wsgi" else handler
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         patch.setattr("fastraw.running.default_poller", poller)
         patch.setattr(Channel, "can_gather", request.param != "joined")
-        server = FastServer(app, port=0, tls=authority.tls() if tls else None)
+        server = FastServer(app, port=0, tls=authority.tls() if authority else None)
         stack.enter_context(server)
         address = ("127.0.0.1", server.port)
-        yield lambda: TLSClient(address, authority.client()) if tls else RawClient(address)
+        yield lambda: TLSClient(address, authority.client()) if authority else RawClient(address)
 
 
 def ask(size: int, method: str = "GET", version: str = "1.1", query: str = "") -> bytes:

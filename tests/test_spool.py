@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
-from fastraw.spool import Spool
+from fastraw.spool import SPARE_FILE_BYTES, SPARE_FILES, SpareFiles, Spool
 
 LINES = [b"%d\n" % number for number in range(1000)]
 
@@ -40,3 +41,83 @@ def test_closing_gives_the_file_back() -> None:
     assert reader.closed
     with pytest.raises(ValueError, match="closed"):
         spool.open()
+
+
+def spooled(spares: SpareFiles, content: bytes) -> Spool:
+    spool = Spool(0, spares)
+    spool.write(content)
+    return spool
+
+
+def test_reading_all_moves_no_reader() -> None:
+    spool = Spool(0)
+    spool.write(b"0123456789" * 10_000)
+    reader = spool.open()
+    assert reader.read(3) == b"012"
+    assert spool.read() == b"0123456789" * 10_000
+    assert reader.read() == (b"0123456789" * 10_000)[3:]
+    spool.close()
+
+
+def test_a_file_that_is_used_again_holds_its_own_content_only() -> None:
+    spares = SpareFiles()
+    first = spooled(spares, b"secret" * 1000)
+    descriptor = first.open().fileno
+    first.close()
+    with pytest.raises(ValueError, match="closed"):
+        descriptor()
+    for content in (b"a" * 10, b"b" * 3, b"c" * 5000):
+        spool = spooled(spares, content)
+        assert spool.read() == content
+        reader = spool.open()
+        assert (reader.read(), reader.seek(0, io.SEEK_END)) == (content, len(content))
+        spool.close()
+    spares.close()
+
+
+def test_a_file_is_used_again_unless_somebody_may_have_kept_it() -> None:
+    spares = SpareFiles()
+    spool = spooled(spares, b"kept")
+    kept = os.dup(spool.open().fileno())
+    spool.close()
+    spooled(spares, b"other").close()
+    assert os.pread(kept, 10, 0) == b"kept"
+    os.close(kept)
+    file = spares.take()
+    spares.give(file)
+    spool = spooled(spares, b"more")
+    assert os.pread(file.fileno(), 4, 0) == b"more"
+    spool.close()
+    spares.close()
+    assert file.closed
+
+
+def test_what_a_handler_keeps_of_a_reader_is_closed() -> None:
+    spares = SpareFiles()
+    spool = spooled(spares, b"content")
+    reader = spool.open()
+    reader.close()
+    reader = spool.open()
+    assert isinstance(reader, io.BufferedReader)
+    raw = reader.detach()
+    spool.close()
+    assert raw.closed
+    for use in (spool.read, spool.open):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+    spool.close()
+    spares.close()
+
+
+def test_no_more_is_kept_than_a_few_files_of_a_size() -> None:
+    spares = SpareFiles()
+    taken = [spares.take() for _ in range(SPARE_FILES + 1)]
+    taken[0].write(bytes(SPARE_FILE_BYTES + 1))
+    for file in taken:
+        spares.give(file)
+    assert [file.closed for file in taken] == [False] * SPARE_FILES + [True]
+    assert os.fstat(taken[0].fileno()).st_size == SPARE_FILE_BYTES
+    last = spares.take()
+    spares.close()
+    spares.give(last)
+    assert all(file.closed for file in taken)

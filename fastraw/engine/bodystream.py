@@ -14,8 +14,9 @@ from ..request import Request
 class Source(Protocol):
     """Where the octets come from."""
 
-    def receive_content(self, stream: BodyStream) -> None:
-        """Call `stream.add` with more content, or bring its decoder to an end; waits."""
+    def receive_content(self, stream: BodyStream, room: memoryview) -> int:
+        """Call `stream.add` with more content, or put it into `room`, and say how many octets
+        these were, or bring the decoder to an end; waits."""
 
 
 class BodyStream(io.RawIOBase):
@@ -56,8 +57,10 @@ class BodyStream(io.RawIOBase):
             if self.failed:
                 raise ClientDisconnected("an earlier read has failed")
             self.failed = True
-            self._source.receive_content(self)
+            count = self._source.receive_content(self, memoryview(buffer))
             self.failed = False
+            if count:
+                return count
         piece = self._pieces[0]
         size = min(len(piece), len(buffer))
         buffer[:size] = piece[:size]
@@ -67,7 +70,7 @@ class BodyStream(io.RawIOBase):
             self._pieces[0] = piece[size:]
         return size
 
-    def add(self, piece: bytes | memoryview) -> None:
+    def add(self, piece: bytes | bytearray | memoryview) -> None:
         """Take a decoded piece; it lies in a buffer that will be used again, so it is copied."""
         self._pieces.append(memoryview(bytes(piece)))
 
@@ -78,7 +81,7 @@ class Discard:
     def __init__(self) -> None:
         self.size = 0
 
-    def write(self, piece: bytes | memoryview) -> None:
+    def write(self, piece: bytes | bytearray | memoryview) -> None:
         self.size += len(piece)
 
     def close(self) -> None:

@@ -96,6 +96,10 @@ class Channel(Task):
     def peer_certificate(self) -> dict[str, object] | None:
         return None
 
+    def receive(self, room: memoryview) -> bytes | memoryview:
+        """What has come, which may lie in `room`; empty at the end. Raises OSError."""
+        return room[: self.sock.recv_into(room)]
+
     # Sending.
 
     def send_some(self, out: bytes | memoryview | FileSlice) -> int:

@@ -274,7 +274,7 @@ def _skippable(stream: BodyStream) -> bool:
         return False  # where its content ends is not known
     if stream.wants_continue:
         return False  # the client may send the content or not: only closing is clear
-    return getattr(stream.decoder, "_missing", 0) <= SKIP_BYTES
+    return getattr(stream.decoder, "missing", 0) <= SKIP_BYTES
 
 
 def content_bytes(message: bytes) -> int:

@@ -32,8 +32,10 @@ USUAL = READABLE | WRITABLE
 # A request rarely needs more, and a larger buffer costs more to allocate than it saves.
 READ_BYTES = 16 * 1024
 # Content comes in larger pieces; a turn ends after some of them, so that others get theirs.
-BODY_READ_BYTES = 128 * 1024
+BODY_READ_BYTES = 256 * 1024
 READS_A_TURN = 8
+# A handler that reads at least so much at once has it received where it wants it.
+DIRECT_BYTES = 32 * 1024
 # Content left unread is read over if no more than this is missing, about what the sockets'
 # buffers hold anyway; beyond it closing is cheaper (RFC 9112 section 9.3 allows either).
 SKIP_BYTES = 256 * 1024
@@ -207,7 +209,7 @@ class Intake(Channel):
             self._put_back(buffer, start + length)
             return request
         self.decoder = decoder
-        self.spool = Spool(service.limits.body_memory_bytes)
+        self.spool = Spool(service.limits.body_memory_bytes, service.spares)
         self.phase = BODY
         self.deadline = service.deadlines.body
         if wants_continue and not self._send_continue():
@@ -234,49 +236,75 @@ class Intake(Channel):
     def collect(self) -> Request | None:
         """Feed the decoder what is here; the request, when that was the end of its content."""
         assert self.decoder is not None and self.spool is not None
-        data: bytes | bytearray = self.buffer or b""
-        start, self.buffer = self.position, None
-        for _ in range(READS_A_TURN):
-            try:
-                used = self.decoder.feed(data, start, self.spool.write) if data else 0
-            except HTTPError as error:
-                if self.phase == SKIPPING:
-                    self.close_gently()  # the request has had its answer
-                else:
-                    self.refuse(error)
-                return None
-            except OSError as error:
-                _error.error("Cannot store the content of a request: %s", error)
-                self.refuse(HTTPError(500, "The server failed to store the content."))
-                return None
-            self._put_back(data, used)
-            if self.decoder.done:
-                return self._collected()
-            if self.phase == SKIPPING and self.spool.size > SKIP_BYTES:
-                self.close_gently()
-                return None
-            try:
-                data = self.sock.recv(BODY_READ_BYTES)
-            except BlockingIOError:
-                self.more = False
-                self.let_go()
-                return None
-            except OSError:
-                data = b""
-            if not data:
-                self.close()  # end of file before the end of the content: no request
-                return None
-            start = 0
-        self.buffer, self.position = data, 0
-        self.scheduler.resume(self)
+        data: bytes | bytearray | memoryview | None = self.buffer
+        if data is not None and not self._feed(data, self.position):
+            return None
+        room = self._take_room()
+        rooms, reads = self.service.rooms, 0
+        try:
+            while not self.decoder.done:
+                if self.phase == SKIPPING and self.spool.size > SKIP_BYTES:
+                    self.close_gently()
+                    return None
+                if reads == READS_A_TURN:
+                    self.scheduler.resume(self)
+                    return None
+                reads += 1
+                data = self._receive(room)
+                if data is None or not self._feed(data, 0):
+                    return None
+        finally:
+            rooms.append(room)
+        return self._collected()
+
+    def _take_room(self) -> memoryview:
+        """Memory that has been used lately is quicker than new, and lies in the caches."""
+        try:
+            return self.service.rooms.pop()
+        except IndexError:
+            return memoryview(bytearray(BODY_READ_BYTES))
+
+    def _receive(self, room: memoryview) -> bytes | memoryview | None:
+        """What has come; None when that is nothing, or the end, and the connection has been seen
+        to."""
+        try:
+            data = self.receive(room)
+        except BlockingIOError:
+            self.more = False
+            self.let_go()
+            return None
+        except OSError:
+            data = b""
+        if data:
+            return data
+        self.close()  # end of file before the end of the content: no request
         return None
+
+    def _feed(self, data: bytes | bytearray | memoryview, start: int) -> bool:
+        """Give the decoder what has come, and keep what it leaves; False when that ended it."""
+        assert self.decoder is not None and self.spool is not None
+        try:
+            used = self.decoder.feed(data, start, self.spool.write)
+        except HTTPError as error:
+            if self.phase == SKIPPING:
+                self.close_gently()  # the request has had its answer
+            else:
+                self.refuse(error)
+            return False
+        except OSError as error:
+            _error.error("Cannot store the content of a request: %s", error)
+            self.refuse(HTTPError(500, "The server failed to store the content."))
+            return False
+        self._put_back(data, used)
+        return True
 
     def take_buffer(self) -> bytes:
         buffer, self.buffer = self.buffer, None
         return b"" if buffer is None else bytes(memoryview(buffer)[self.position :])
 
-    def _put_back(self, data: bytes | bytearray, start: int) -> None:
-        """Keep what follows `start` for later; not copied, since many requests may lie in it."""
+    def _put_back(self, data: bytes | bytearray | memoryview, start: int) -> None:
+        """Keep what follows `start` for later; bytes are not copied, since many requests may lie
+        in them."""
         self.position = start
         self.buffer = None
         if start < len(data):
@@ -299,17 +327,23 @@ class Intake(Channel):
 
     # Content that the handler reads itself, or leaves.
 
-    def receive_content(self, stream: BodyStream) -> None:
-        """Give `stream` more content; waits for it. On the handler's thread."""
-        data: bytes | bytearray = self.buffer or b""
+    def receive_content(self, stream: BodyStream, room: memoryview) -> int:
+        """Give `stream` more content, or put it into `room`, and say how many octets these were;
+        waits for it. On the handler's thread."""
+        data: bytes | bytearray | memoryview = self.buffer or b""
         start, self.buffer = self.position, None
+        decoder = stream.decoder
+        if not isinstance(decoder, LengthDecoder) or len(room) < DIRECT_BYTES:
+            room = room[:0]
+        elif len(room) > decoder.missing:
+            room = room[: decoder.missing]
         while not data:
             start = 0
             if stream.wants_continue:
                 stream.wants_continue = False
                 self._say_continue()
             try:
-                received = self.sock.recv(BODY_READ_BYTES)
+                received = self.receive(room) if room else self.sock.recv(BODY_READ_BYTES)
             except BlockingIOError:
                 self._wait_for_content(stream)
                 continue
@@ -318,11 +352,14 @@ class Intake(Channel):
             if not received:
                 raise ClientDisconnected("the client left before the end of the content")
             data = received
-        used = stream.decoder.feed(data, start, stream.add)
-        self._put_back(data, used)
-        if stream.decoder.done:
-            stream.request.trailers = stream.decoder.trailers
         self.more = True  # whether the socket is empty is not known; look after the answer
+        if isinstance(data, memoryview):
+            return decoder.feed(data, 0, _in_place)
+        used = decoder.feed(data, start, stream.add)
+        self._put_back(data, used)
+        if decoder.done:
+            stream.request.trailers = decoder.trailers
+        return 0
 
     def _wait_for_content(self, stream: BodyStream) -> None:
         """Until there is some. The waiting is summed up: what the handler does between two reads
@@ -349,3 +386,7 @@ class Intake(Channel):
         self.phase = SKIPPING
         self.deadline = self.service.deadlines.body
         self.scheduler.resume(self)
+
+
+def _in_place(piece: object) -> None:
+    """Where a piece belongs that lies there already."""

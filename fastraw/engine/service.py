@@ -10,6 +10,7 @@ from ..limits import Limits, Timeouts
 from ..parse import DEFAULT
 from ..request import Request
 from ..route import Handler, options_of
+from ..spool import SpareFiles
 from .clients import Address, ClientCounts
 from .deadlines import Deadlines
 from .scheduler import Scheduler
@@ -25,6 +26,8 @@ class Service:
     Attributes:
         handler: called with each complete request.
         route_options: how a request is to be served, asked where it makes a difference.
+        spares: temporary files for content.
+        rooms: memory that content is received in, one for each thread that is at it.
         upgraded: connections that handlers have taken over, until these return.
         scheme: `http` or `https`.
         address: our end of each connection; None while that depends on the connection.
@@ -59,6 +62,8 @@ class Service:
         self.logging = False
         self.ordinary = False
         self.listeners = 0
+        self.spares = SpareFiles()
+        self.rooms: list[memoryview] = []
         self.upgraded: set[Task] = set()
 
     def known_address(self, address: Address) -> Address:

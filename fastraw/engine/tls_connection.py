@@ -49,6 +49,10 @@ class TLSConnection(Connection):
 
     can_sendfile = can_gather = False
 
+    def receive(self, room: memoryview) -> bytes | memoryview:
+        """What has come."""
+        return self.sock.recv(len(room))
+
     def go_on(self, mask: int) -> Request | None:
         """An event in another phase than READING."""
         sock = self.sock
