@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _serve(server: FastServer) -> None:
     try:
         server.serve_forever()
-    except (BindError, ValueError) as error:  # ValueError: of the certificates
-        fail(str(error))
+    except (BindError, ValueError, RuntimeError) as error:
+        fail(str(error))  # ValueError: of the certificates; RuntimeError: too many threads
     except SystemExit:
         server.stop()  # a signal before serve_forever() took them over, or the second one
 

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -223,6 +224,16 @@ def test_place_of_the_fault_is_named(
 ) -> None:
     monkeypatch.syspath_prepend(folder)
     assert refusal(capsys, "wrong:app").endswith(f"({folder / 'wrong.py'}, line 1)")
+
+
+def test_more_workers_than_the_system_has_threads(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, own_process: None
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert refusal(capsys, "--port=0", "--workers=9999") == "can't start new thread"
 
 
 def test_refusal_as_a_process(folder: Path) -> None:
