@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fastraw import FastServer, Request, Timeouts
-from fastraw.engine import scheduler
+from fastraw.engine import pool
 from fastraw.route import RouteOptions
 from fastraw.testing import RawClient
 from tests.waiting import eventually
@@ -43,7 +43,7 @@ class App:
 @pytest.fixture(autouse=True)
 def one_permit(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the number of threads to block is the same on every build."""
-    monkeypatch.setattr(scheduler, "permit_count", lambda: 1)
+    monkeypatch.setattr(pool, "permit_count", lambda: 1)
 
 
 @pytest.fixture

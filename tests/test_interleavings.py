@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from fastraw import FastServer
-from fastraw.engine import readiness
+from fastraw.engine import permit as permit_module
+from fastraw.engine import pool, readiness
 from fastraw.engine import scheduler as scheduler_module
 from fastraw.engine.jobqueue import JobQueue
 from fastraw.engine.permit import OUTBOX_ANSWERS, OUTBOX_SECONDS, Permit, Worker
@@ -63,7 +64,7 @@ class Script:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    monkeypatch.setattr(scheduler_module, "permit_count", lambda: 1)
+    monkeypatch.setattr(pool, "permit_count", lambda: 1)
     script = Script()
     script.scheduler = Scheduler(
         script,
@@ -650,7 +651,7 @@ def test_no_answer_waits_when_jobs_take_long(
         now += seconds
         return now
 
-    for module in (scheduler_module, readiness):
+    for module in (scheduler_module, readiness, permit_module):
         monkeypatch.setattr(module, "monotonic", lambda: pass_by(1e-6))
     for task in tasks[:2]:
         task.at_run = lambda: pass_by(0.6 * OUTBOX_SECONDS)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fastraw.engine import scheduler as scheduler_module
+from fastraw.engine import pool
 from fastraw.engine.poller import HANGUP, EpollPoller, Poller, SelectorPoller
 from fastraw.engine.scheduler import Scheduler
 from fastraw.engine.task import Task
@@ -143,7 +143,7 @@ def poller(request: pytest.FixtureRequest) -> Callable[[], Poller]:
 @pytest.fixture(params=[1, 3], ids=["1 permit", "3 permits"])
 def permits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     count: int = request.param
-    monkeypatch.setattr(scheduler_module, "permit_count", lambda: count)
+    monkeypatch.setattr(pool, "permit_count", lambda: count)
     return count
 
 

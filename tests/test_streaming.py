@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fastraw import ClientDisconnected, FastServer, HTTPError, Request, Response, Timeouts
-from fastraw.engine import scheduler
+from fastraw.engine import pool
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.testing import RawClient
 from tests.waiting import PATIENCE_SECONDS, eventually
@@ -33,7 +33,7 @@ def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> t
 @pytest.fixture
 def one_permit(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that two handlers that block are all that it takes, on every build."""
-    monkeypatch.setattr(scheduler, "permit_count", lambda: 1)
+    monkeypatch.setattr(pool, "permit_count", lambda: 1)
 
 
 def connect(running: FastServer) -> RawClient:

@@ -18,7 +18,7 @@ from fastraw import (
     StaticFiles,
     Timeouts,
 )
-from fastraw.engine import scheduler
+from fastraw.engine import pool
 from fastraw.route import Handler
 from servers import CONNECTIONS, HOST, PATIENT_SECONDS, app, files, options
 
@@ -103,7 +103,7 @@ if __name__ == "__main__":
     if given.permits is not None:
         # There is no public name for it: the number follows from the interpreter and its CPUs.
         permits = given.permits
-        scheduler.permit_count = lambda: permits
+        pool.permit_count = lambda: permits
     if given.cpus is not None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.cpus])
     FastServer(

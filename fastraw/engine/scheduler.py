@@ -1,11 +1,11 @@
-"""Who runs what: permits, the worker pool, the queue.
+"""Who runs what: an inline job, one apart, one that waits.
 
     a worker with a permit:  poll -> task.ready() -> job -> task.run(job) -> the next event
                              after the last one: task.deliver(answer) of each job -> poll
     before a slow job:       give the permit to an idle worker -> task.run(job) -> come back
     coming back:             take a queued job -> task.run(job) -> ... -> idle until given a permit
 
-Invariants, each kept at the place named:
+Invariants, each kept at the place named, here, in pool.py or in task.py:
 
 1. A permit is the right to poll and to run what is ready. One thread at a time has it. (`_give`)
 2. While a holder runs a job inline, the job lies in `Worker.lent`, and the permit goes with it:
@@ -17,12 +17,12 @@ Invariants, each kept at the place named:
    come, first served, but an answer that has begun before those that have not. A job that is
    retaken may be one more. (`_dispatch`, `_come_back`)
 5. The pool has `workers` threads, one more for each permit, and one in reserve. So while
-   `workers` jobs block, someone still polls, and runs quick jobs inline. (`Scheduler.__init__`)
+   `workers` jobs block, someone still polls, and runs quick jobs inline. (`Pool.__init__`)
 6. Between "the queue is empty" and "idle" a worker holds `_lock`, and so does a holder between
    "no worker is free" and "queued": no job is left in the queue beside an idle worker. (`_lock`)
 7. What is left of a holder's events is in the permit, not on its stack, so whoever has the permit
    goes on where the last one stopped. (`Permit.events`)
-8. A task is in the ready queue, or run by one thread, with its lock held. (`task.Task`)
+8. A task is in the ready queue, or run by one thread, with its lock held. (`Task.lock`)
 9. Whatever is queued or ready when the scheduler stops, or becomes so later, or is let go later,
    is closed, by `stop` or by the thread that finds it. (`stop`, `resume`, `_dispatch`, `_hold`,
    `Task.let_go`)
@@ -35,30 +35,19 @@ Invariants, each kept at the place named:
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from operator import length_hint
 from time import monotonic
 
-from .jobqueue import JobQueue
-from .permit import (
-    FAULT,
-    OUTBOX_ANSWERS,
-    Permit,
-    Worker,
-    answer_apart,
-    call_after,
-    permit_count,
-)
+from .permit import FAULT, OUTBOX_ANSWERS, Permit, Worker, answer_apart, call_after
 from .poller import Poller
-from .progress import Progress
-from .readiness import Housekeeping, Readiness
+from .pool import Pool
+from .readiness import Housekeeping
 from .routes import SlowRoutes
 from .task import Job, Task
-from .watchdog import Watchdog, Watched
+from .watchdog import Watched
 
 # A poller that fails might fail for ever; it must not take a core, or fill the log, with it.
 FAULT_SECONDS = 0.1
@@ -66,7 +55,7 @@ FAULT_SECONDS = 0.1
 _log = logging.getLogger("fastraw.error")
 
 
-class Scheduler(Readiness):
+class Scheduler(Pool):
     """Runs the jobs of a set of tasks on `workers` threads and a few more.
 
     Args:
@@ -90,130 +79,12 @@ class Scheduler(Readiness):
         workers: int,
         queue_seconds: float | None,
     ) -> None:
-        super().__init__(poller, tasks, housekeeping, JobQueue(queue_seconds), permit_count())
-        self.workers = workers
+        super().__init__(poller, tasks, housekeeping, workers, queue_seconds)
         self._route = route
         self._control = control
-        self._pool = [Worker() for _ in range(workers + len(self._permits) + 1)]
-        self._idle = list(self._pool)
-        # Guards the queue, and with it the changes of _idle and _apart (invariant 6).
-        self._lock = threading.Lock()
-        self._apart = 0
         self._slow = SlowRoutes()
-        self._threads = len(self._pool)
-        watched: list[Watched] = list(self._permits)
-        self._watchdog = Watchdog(watched, self._retake)
-        self._executor = ThreadPoolExecutor(len(self._pool), thread_name_prefix="fastraw-worker")
-
-    # ---- from any thread ----
-
-    def start(self) -> None:
-        """Start the threads; those with a permit poll at once.
-
-        Raises RuntimeError, and gives the poller back, when the system has no more threads.
-        """
-        try:
-            self._watchdog.start()
-            for worker in self._pool:
-                self._executor.submit(self._work, worker)
-        except BaseException:
-            self._give_up()
-            raise
-        for permit in self._permits:
-            self._give(self._idle.pop(), permit)
-
-    def _give_up(self) -> None:
-        """Not all threads can be had: end those that there are."""
-        self._watchdog.stop()
-        self.stopping = True
-        self._threads = -1  # none of them is the last one
-        for worker in self._pool:
-            worker.wake.release()
-        self._executor.shutdown()
-        self.poller.close()
-
-    def stop(self, wait: bool) -> None:
-        """End the threads, and `wait` for them; a job that still runs ends its own when it returns.
-
-        Tasks that were ready, or had a job in the queue, are closed.
-        """
-        self._watchdog.stop()
-        with self._lock:
-            self.stopping = True
-            idle, self._idle[:] = self._idle[:], []
-            taken = []
-            left = self._queue.clear()
-            # As the watchdog would: nobody comes back to what is left of a batch of events.
-            for permit in self._permits:
-                holder = permit.holder
-                if holder is not None and (back := self._take_back(holder)) is not None:
-                    taken.append(back)
-        for permit in taken:
-            permit.deliver()
-        for worker in idle:
-            worker.wake.release()
-        self.poller.wake()
-        self._executor.shutdown(wait)
-        for task in left:
-            task.close()
-        self._close_ready()
-
-    def _take_back(self, holder: Worker) -> Permit | None:
-        """Take the permit of an inline job for good. The caller holds `_lock`."""
-        try:
-            holder.lent.pop()
-        except IndexError:
-            return None  # there is no job; its thread goes on to see that we stop
-        permit = self._held_by(holder)
-        permit.holder = None
-        self._apart += 1
-        self._leave_events(permit)
-        return permit
-
-    def _held_by(self, holder: Worker) -> Permit:
-        """What was lent to the job that the caller has just popped: maybe not the permit that it
-        was looking at, since the holder may have given that away and got another one."""
-        return next(permit for permit in self._permits if permit.holder is holder)
-
-    def running(self) -> int:
-        """Jobs that run now."""
-        return self._apart + sum(permit.call() is not None for permit in self._permits)
-
-    def queued(self) -> int:
-        """Jobs that wait for a worker."""
-        return len(self._queue)
-
-    def served(self) -> int:
-        """Jobs run so far."""
-        inline = sum(permit.served for permit in self._permits)
-        return inline + sum(worker.apart for worker in self._pool)
-
-    def owns_thread(self) -> bool:
-        """Whether the calling thread is one of the workers."""
-        me = threading.get_ident()
-        return any(worker.thread_id == me for worker in self._pool)
 
     # ---- on a worker's thread ----
-
-    def _work(self, worker: Worker) -> None:
-        worker.thread_id = threading.get_ident()
-        worker.progress = Progress()
-        while True:
-            worker.wake.acquire()
-            permit, worker.permit = worker.permit, None
-            if permit is None:
-                break
-            permit.holder = worker
-            if not self._hold(worker, permit):
-                break
-            self._come_back(worker)
-        worker.thread_id = 0
-        worker.progress = None
-        with self._lock:
-            self._threads -= 1
-            last = self._threads == 0
-        if last:
-            self.poller.close()
 
     def _hold(self, worker: Worker, permit: Permit) -> bool:
         """Hold until the permit is gone (True) or the scheduler stops (False).
@@ -324,13 +195,6 @@ class Scheduler(Readiness):
         self._give(heir, permit)
         self._run_apart(worker, task, job)
         return True
-
-    def _give(self, heir: Worker, permit: Permit) -> None:
-        """Hand a permit that the caller owns to a worker that it took from `_idle`."""
-        permit.deliver()
-        permit.holder = None
-        heir.permit = permit
-        heir.wake.release()
 
     def _run_apart(self, worker: Worker, task: Task, job: Job) -> None:
         route = self._route(job)
