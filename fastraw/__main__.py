@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
+import threading
 import webbrowser
 from collections.abc import Sequence
 
@@ -53,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(str(error))
     _serve(_Announced(handler, settings))
     _log.info("Stopped")
+    if any(thread.name.startswith("fastraw-worker") for thread in threading.enumerate()):
+        # A handler that does not return, and has had its time, keeps no process from ending.
+        logging.shutdown()
+        os._exit(0)
     sys.exit(0)
 
 

@@ -117,14 +117,18 @@ class Running:
         self._listener.close()
         service.listeners = 0
         ours = int(inside)
-        self._wait_for_connections(until, ours)
         aborted = 0
-        if service.connections() > ours:
-            aborted = service.connections() - ours
-            for connection in self._connections():
-                connection.cut()
-            scheduler.wake()
-            self._wait_for_connections(monotonic() + CUT_SECONDS, ours)
+        try:
+            self._wait_for_connections(until, ours)
+            if service.connections() > ours:
+                aborted = service.connections() - ours
+                self._cut()
+                self._wait_for_connections(monotonic() + CUT_SECONDS, ours)
+        except BaseException:
+            # What handles a signal has raised, at the second Ctrl-C for one: no more waiting.
+            self._cut()
+            scheduler.stop(wait=False)
+            raise
         # A connection is closed after its handler has returned.
         still_running = scheduler.running() if service.connections() > ours else ours
         scheduler.stop(wait=not still_running)
@@ -151,6 +155,11 @@ class Running:
             if self.service.connections() <= ours or left <= 0:
                 return
             self._closed.wait(min(left, DRAIN_AGAIN_SECONDS))
+
+    def _cut(self) -> None:
+        for connection in self._connections():
+            connection.cut()
+        self.scheduler.wake()
 
     def _connections(self) -> list[Connection]:
         tasks = [*list(self.service.tasks.values()), *list(self.service.upgraded)]

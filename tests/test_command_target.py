@@ -236,6 +236,29 @@ def test_more_workers_than_the_system_has_threads(
     assert refusal(capsys, "--port=0", "--workers=9999") == "can't start new thread"
 
 
+def test_a_second_signal_ends_it_though_a_handler_does_not_return(folder: Path) -> None:
+    lines = ("import threading", "def handler(request):", "  print('entered', flush=True)",
+             "  threading.Event().wait()")  # fmt: skip
+    (folder / "endless.py").write_text("\n".join(lines))
+    with serve(folder, "endless:handler") as program, RawClient(program.address) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        program.wait_for("entered")
+        os.kill(program.pid, signal.SIGINT)
+        assert eventually(lambda: refuses(program.address))
+        os.kill(program.pid, signal.SIGINT)
+        client.expect_cut()
+        assert program.wait() == 0
+        assert "Traceback" not in program.output
+
+
+def refuses(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_refusal_as_a_process(folder: Path) -> None:
     with Program(*COMMAND, "things:nothing", folder=folder) as program:
         assert program.wait() == 2

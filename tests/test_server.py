@@ -392,6 +392,30 @@ def test_a_client_that_leaves_as_soon_as_it_can_see_the_stop_counts(
         assert server.stop() == StopReport(drained=1, aborted=0, still_running=0)
 
 
+def test_stop_that_a_signal_interrupts_leaves_nothing() -> None:
+    """As the second Ctrl-C does, while a handler runs for ever."""
+    gate, threads = Gate(), threading.active_count()
+    server = FastServer(gate, port=0, workers=1)
+    server.start()
+    with connect(server) as client:
+        address = server.address
+        client.send(GET)
+        gate.wait_for()
+
+        def interrupt() -> None:
+            assert eventually(lambda: refused(address))
+            os.kill(os.getpid(), signal.SIGINT)
+
+        interrupted = in_background(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            server.stop(timeout=None)
+        interrupted()
+        client.expect_cut()
+    assert server.stats() == Stats(0, 0, 0, 0)
+    gate.go.set()
+    assert eventually(lambda: threading.active_count() == threads)
+
+
 @pytest.mark.parametrize("timeout", ["5", True, float("nan"), []])
 def test_stop_with_a_timeout_that_is_none_leaves_the_server_running(timeout: Any) -> None:
     with FastServer(hello, port=0) as server:
