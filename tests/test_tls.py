@@ -15,7 +15,7 @@ import pytest
 
 from fastraw import FastServer, Limits, Request, Response, Timeouts
 from fastraw.engine.poller import EpollPoller, SelectorPoller
-from fastraw.testing import RawClient
+from fastraw.testing import BadResponse, RawClient
 from tests.apps import wire_app
 from tests.authority import Authority
 from tests.tls_client import Cut, Openssl, TLSClient, at_once, one_by_one
@@ -132,6 +132,18 @@ def test_handshake(
             assert client.response().body == b"Hello, World!"
         client.finish()
         client.expect_end()
+
+
+def test_handshake_that_ends_with_the_client(authority: Authority) -> None:
+    """TLS 1.3 without session tickets: the server has nothing more to say."""
+    context = authority.tls().load()
+    context.num_tickets = 0
+    with (
+        FastServer(wire_app.handler, port=0, tls=context) as running,
+        TLSClient(("127.0.0.1", running.port), authority.client()) as client,
+    ):
+        client.send(GET)
+        assert client.response().status == 200
 
 
 def test_versions_before_1_2_are_refused(address: Address, authority: Authority) -> None:
@@ -347,6 +359,53 @@ def test_disconnected_is_seen_behind_close_notify(connect: Connect, app: App) ->
         app.proceed.set()
         client.response()
     assert app.found == (False, True)
+
+
+@pytest.mark.parametrize("rdhup", [True, False])
+def test_a_look_at_the_client_takes_nothing(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, rdhup: bool
+) -> None:
+    """Also where the system does not tell of the client's end without a look at what has come."""
+    if not rdhup:
+        monkeypatch.delattr("select.POLLRDHUP", raising=False)
+    sent, requests, found = threading.Event(), [], []
+
+    def handler(request: Request) -> str:
+        requests.append(request)
+        found.append(request.disconnected)
+        assert sent.wait(15)
+        found.append(request.disconnected)
+        return "well"
+
+    with (
+        FastServer(handler, port=0, tls=authority.tls()) as running,
+        TLSClient(("127.0.0.1", running.port), authority.client()) as client,
+    ):
+        client.send(GET)
+        assert eventually(lambda: found)
+        client.send(GET)
+        sent.set()
+        assert [client.response().body for _ in range(2)] == [b"well"] * 2
+        client.finish()
+        client.expect_end()
+        assert eventually(lambda: running.stats().connections == 0)
+    assert found == [False] * 4
+    assert requests[0].disconnected
+
+
+def test_stop_cuts_a_handler_that_runs(authority: Authority) -> None:
+    app = App()
+    running = FastServer(app, port=0, tls=authority.tls())
+    running.start()
+    with TLSClient(("127.0.0.1", running.port), authority.client()) as client:
+        client.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert app.entered.wait(15)
+        report = running.stop(timeout=0.05)
+        assert (report.drained, report.still_running) == (0, 1)
+        app.proceed.set()
+        with pytest.raises((BadResponse, ConnectionResetError)):
+            client.expect_end()
+        assert eventually(lambda: app.found == (False, True))
 
 
 def test_new_keys(address: Address) -> None:

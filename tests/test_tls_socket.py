@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from fastraw import TLS
 from fastraw.engine import tls_stream
 from fastraw.engine.tls_socket import TLSSocket
 from fastraw.testing import BadResponse
@@ -68,6 +69,32 @@ def send(server: TLSSocket, octets: memoryview) -> int:
         return server.send(octets)
     except BlockingIOError:
         return 0
+
+
+def test_handshake_that_takes_many_turns(authority: Authority) -> None:
+    """Either side's certificate is larger than what the other receives at once."""
+    names = [f"{number}.a-name-of-some-length.test" for number in range(1000)]
+    large = authority.issue(NAME, *names, stem="large")
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+    client = TLSClientSocket(theirs, authority.client(*large), NAME)
+    with TLSSocket(ours, TLS(*large, client_ca=authority.file).load()) as server, theirs:
+        thread = threading.Thread(target=client.handshake)
+        theirs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.handshake()  # it has said hello
+        theirs.setblocking(True)
+        for _ in range(2):
+            assert server.handshake() is None
+            assert server.has_unsent
+        thread.start()
+        shake_hands(server)
+        thread.join()
+        certificate = server.peer_certificate()
+        assert certificate is not None
+        assert len(certificate["subjectAltName"]) == len(names) + 1
+        client.sendall(b"hello")
+        assert server.recv(100) == b"hello"
 
 
 @pytest.mark.parametrize("seed", range(4))

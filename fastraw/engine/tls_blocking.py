@@ -21,18 +21,19 @@ class BlockingTLS:
 
     def __init__(self, tls_socket: TLSSocket) -> None:
         self._tls, self._incoming, self._outgoing = tls_socket.parts()
-        self._sock = tls_socket.bare()
-        self._sock.setblocking(True)
+        self.bare = tls_socket.bare()
+        """The socket without TLS, for those who only look."""
+        self.bare.setblocking(True)
         self._asking = threading.Lock()
         # Records go out in the order in which they were made.
         self._sending = threading.Lock()
-        self.fileno = self._sock.fileno
-        self.getpeername = self._sock.getpeername
-        self.getsockname = self._sock.getsockname
-        self.gettimeout = self._sock.gettimeout
-        self.settimeout = self._sock.settimeout
-        self.setblocking = self._sock.setblocking
-        self.setsockopt = self._sock.setsockopt
+        self.fileno = self.bare.fileno
+        self.getpeername = self.bare.getpeername
+        self.getsockname = self.bare.getsockname
+        self.gettimeout = self.bare.gettimeout
+        self.settimeout = self.bare.settimeout
+        self.setblocking = self.bare.setblocking
+        self.setsockopt = self.bare.setsockopt
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Up to `size` octets, as soon as there are some; empty at the end."""
@@ -44,7 +45,7 @@ class BlockingTLS:
                     return b""
                 except ssl.SSLWantReadError:
                     pass
-            octets = self._sock.recv(READ_BYTES)
+            octets = self.bare.recv(READ_BYTES)
             if not octets:
                 return b""
             with self._asking:
@@ -63,7 +64,7 @@ class BlockingTLS:
             with self._asking:
                 count = self._tls.write(memoryview(octets).cast("B")[:WRITE_BYTES])
                 records = self._outgoing.read()
-            self._sock.sendall(records)
+            self.bare.sendall(records)
         return count
 
     def sendall(self, octets: Any, flags: int = 0) -> None:
@@ -76,15 +77,15 @@ class BlockingTLS:
         """As of a socket; before the end of sending, say so."""
         if how == socket.SHUT_WR:
             self._say_goodbye()
-        self._sock.shutdown(how)
+        self.bare.shutdown(how)
 
     def close(self) -> None:
         """Say that this was all, if the peer takes it, and close."""
         if self.fileno() >= 0:
             with contextlib.suppress(OSError):
-                self._sock.setblocking(False)
+                self.bare.setblocking(False)
                 self._say_goodbye()
-            self._sock.close()
+            self.bare.close()
 
     def _say_goodbye(self) -> None:
         if not self._sending.acquire(blocking=False):
@@ -92,7 +93,7 @@ class BlockingTLS:
         try:
             with self._asking, contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()
-            self._sock.sendall(self._outgoing.read())
+            self.bare.sendall(self._outgoing.read())
         finally:
             self._sending.release()
 

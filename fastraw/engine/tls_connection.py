@@ -135,11 +135,19 @@ class TLSConnection(Connection):
         Octets of TLS, its own goodbye among them, may wait to be read, and hide the end of the
         stream from a look at the first one; the system knows about it all the same.
         """
-        if not hasattr(select, "POLLRDHUP"):
-            return super().disconnected()
-        poll = select.poll()
-        poll.register(self.sock, select.POLLRDHUP)
-        return bool(poll.poll(0))
+        sock: Any = self.sock
+        try:
+            if not hasattr(select, "POLLRDHUP"):
+                bare = sock.bare if isinstance(sock, BlockingTLS) else sock
+                # Not the recv of a TLSSocket, which would take the octet.
+                return socket.socket.recv(bare, 1, socket.MSG_PEEK) == b""
+            poll = select.poll()
+            poll.register(sock, select.POLLRDHUP)
+            return bool(poll.poll(0))
+        except BlockingIOError:
+            return False
+        except (OSError, ValueError):
+            return True  # closed, here or there
 
     def peer_certificate(self) -> dict[str, object] | None:
         """The client's certificate, None without one."""
