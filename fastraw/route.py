@@ -10,7 +10,7 @@ What wraps a handler passes them on: see `wrap`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial, update_wrapper
 from typing import Any
@@ -120,3 +120,17 @@ def wrap(handler: Handler, call: Handler) -> Handler:
         if hasattr(handler, name):
             setattr(wrapped, name, getattr(handler, name))
     return wrapped
+
+
+def surround(handler: Handler, middleware: Sequence[Middleware]) -> Handler:
+    """`handler` inside of all middleware, the first of which is the outermost.
+
+    Raises TypeError when one cannot be called, or makes something that cannot be.
+    """
+    for each in reversed(middleware):
+        if not callable(each):
+            raise TypeError(f"a middleware must be callable, not {each!r}")
+        handler = each(handler)
+        if not callable(handler):
+            raise TypeError(f"{each!r} must make a handler, not {handler!r}")
+    return handler

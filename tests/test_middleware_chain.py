@@ -44,6 +44,13 @@ def tag(name: str) -> Middleware:
     return middleware
 
 
+def test_composed_of_what_is_none() -> None:
+    with pytest.raises(TypeError, match=r"^a middleware must be callable, not 'gzip'$"):
+        compose(tag("a"), "gzip")(lambda request: "x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"must make a handler, not None$"):
+        compose(tag("a"), lambda handler: None)(lambda request: "x")  # type: ignore[arg-type,return-value]
+
+
 def test_the_first_is_the_outermost() -> None:
     handler = compose(tag("a"), compose(tag("b"), tag("c")))(lambda request: request.state["way"])
     with FastServer(handler, port=0) as server:

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import HTTPError
 from ..request import Request
-from ..route import DEFAULT, Answer, Handler, Middleware, RouteOptions, options_of, wrap
+from ..route import (
+    DEFAULT,
+    Answer,
+    Handler,
+    Middleware,
+    RouteOptions,
+    options_of,
+    surround,
+    wrap,
+)
 from .routing.declare import (
     Options,
     caller,
@@ -161,15 +170,8 @@ class Router:
 
         Raises TypeError when one cannot be called, or makes something that cannot be.
         """
-        for each in middleware:
-            if not callable(each):
-                raise TypeError(f"a middleware must be callable, not {each!r}")
         everything = [*self._middleware, *middleware]
-        entry = wrap(self, self._dispatch)
-        for each in reversed(everything):
-            entry = each(entry)
-            if not callable(entry):
-                raise TypeError(f"{each!r} must make a handler, not {entry!r}")
+        entry = surround(wrap(self, self._dispatch), everything)
         self._middleware, self._entry = everything, entry
 
     # ---- answering ----

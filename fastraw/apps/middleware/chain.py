@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from functools import reduce
 
 from ...errors import ClientDisconnected, HTTPError
 from ...request import Request
 from ...response import Response, as_response, error_response
-from ...route import Handler, Middleware
+from ...route import Handler, Middleware, surround
 
 _error = logging.getLogger("fastraw.error")
 
 
 def compose(*middleware: Middleware) -> Middleware:
-    """Several as one. The first is the outermost: it sees the request first, the answer last."""
-    return lambda handler: reduce(lambda inner, outer: outer(inner), reversed(middleware), handler)
+    """Several as one. The first is the outermost: it sees the request first, the answer last.
+
+    What is returned raises TypeError when one cannot be called, or makes something that cannot be.
+    """
+    return lambda handler: surround(handler, middleware)
 
 
 def answer(handler: Handler, request: Request) -> Response:
