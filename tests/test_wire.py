@@ -16,7 +16,7 @@ from importlib import import_module
 import pytest
 
 from fastraw import WSGI, FastServer, Request, body
-from fastraw.engine import intake
+from fastraw.engine import content, intake
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.route import Answer, Handler
 from fastraw.testing import RawClient, RawResponse
@@ -56,7 +56,7 @@ def single_octets() -> Iterator[None]:
     is what makes sure of every split."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(intake, "READ_BYTES", 1)
-        monkeypatch.setattr(intake, "BODY_READ_BYTES", 1)
+        monkeypatch.setattr(content, "BODY_READ_BYTES", 1)
         yield
 
 

@@ -1,8 +1,8 @@
 """One connection's life, from accept to close.
 
-ready -> recv -> parse_head -> content -> Request            (intake.py) by a permit holder
-run: handler(request) -> encode                              by the same thread, or apart
-deliver: send -> finish -> the next request, or close        (outflow.py, channel.py)
+ready -> recv -> parse_head -> content -> Request        (intake.py, content.py) by a permit holder
+run: handler(request) -> encode                          by the same thread, or apart
+deliver: send -> finish -> the next request, or close    (outflow.py, channel.py)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..response import Response, as_response
 from .bodystream import BodyStream
 from .channel import BODY, LINGERING, PUSHING, READING, SKIPPING, UPGRADED, WRITING
 from .clients import Address
-from .intake import SKIP_BYTES
+from .content import SKIP_BYTES
 from .outflow import Outflow, client_name
 from .poller import READABLE
 from .service import Service
