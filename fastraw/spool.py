@@ -6,7 +6,10 @@ take. For this
 1. what is handed out holds this content and no more: it ends where that ends (`Spool.open`);
 2. nothing reads it after `Spool.close`: what is handed out is closed by then, and a file whose
    descriptor somebody has asked for, and may have kept, is not used again (`_Lent`);
-3. no more is kept than SpareFiles says, and nothing once the server has stopped.
+3. nor does a thread that a handler has left behind, and that has begun before `close`: it first
+   says that it is there and then looks whether there is a file; `close` first takes that away and
+   then looks whether somebody is there. If so, the last to leave closes the file (`_leave`);
+4. no more is kept than SpareFiles says, and nothing once the server has stopped.
 """
 
 from __future__ import annotations
@@ -75,6 +78,7 @@ class _Lent(io.FileIO):
 
     def __init__(self, owner: io.FileIO) -> None:
         super().__init__(owner.fileno(), "rb", closefd=False)
+        self.name = "<content>"  # otherwise the descriptor
 
     def fileno(self) -> int:
         self.shared = True
@@ -90,7 +94,8 @@ class Spool:
     """
 
     __slots__ = (
-        "_file", "_given_back", "_lent", "_memory", "_memory_bytes", "_reader", "_spares", "size",
+        "_file", "_lent", "_memory", "_memory_bytes", "_owned", "_reader", "_spares", "_users",
+        "size",
     )  # fmt: skip
 
     def __init__(self, memory_bytes: int | None, spares: SpareFiles | None = None) -> None:
@@ -98,8 +103,9 @@ class Spool:
         self._spares = spares
         self._memory = bytearray()
         self._file: io.FileIO | None = None
+        self._owned: list[io.FileIO] = []  # the file, for whoever takes it out to part with it
         self._lent: list[_Lent] = []
-        self._given_back = False
+        self._users: list[None] = []
         self._reader: BinaryIO | None = None
         self.size = 0
 
@@ -107,10 +113,11 @@ class Spool:
         """Append a piece; OSError when the temporary file cannot be written."""
         self.size += len(piece)
         if self._file is None:
-            if self._memory_bytes is None or self.size <= self._memory_bytes:
+            if self._in_memory():
                 self._memory += piece
                 return
             self._file = new_file() if self._spares is None else self._spares.take()
+            self._owned.append(self._file)
             self._write_out(memoryview(self._memory))
             self._memory = bytearray()
         self._write_out(memoryview(piece))
@@ -123,12 +130,14 @@ class Spool:
 
     def read(self) -> bytes:
         """All of the content. ValueError when the file has been given back."""
-        file = self._held()
-        if file is None:
+        if self._in_memory():
             return bytes(self._memory)
         if not hasattr(os, "pread"):  # to read at a place would move the reader's
             return self.open().read()
-        return FileSlice(file, 0, self.size).read()
+        try:
+            return FileSlice(self._enter(), 0, self.size).read()
+        finally:
+            self._leave()
 
     def open(self) -> BinaryIO:
         """The content as a binary file, positioned at its start: one file, however often.
@@ -136,16 +145,34 @@ class Spool:
         It is buffered, so that reading line by line does not cost a system call an octet.
         ValueError when the file has been given back.
         """
-        file = self._held()
-        if self._reader is None or self._reader.closed:
-            self._reader = io.BytesIO(self._memory) if file is None else self._lend(file)
+        if self._in_memory():
+            if self._reader is None or self._reader.closed:
+                self._reader = io.BytesIO(self._memory)
+        else:
+            try:
+                file = self._enter()
+                if self._reader is None or self._reader.closed:
+                    self._reader = self._lend(file)
+            finally:
+                self._leave()
         self._reader.seek(0)
         return self._reader
 
-    def _held(self) -> io.FileIO | None:
-        if self._given_back:
+    def _in_memory(self) -> bool:
+        return self._memory_bytes is None or self.size <= self._memory_bytes
+
+    def _enter(self) -> io.FileIO:
+        """The file, until `_leave`."""
+        self._users.append(None)
+        file = self._file
+        if file is None:
             raise ValueError("content of a request that has been answered: the file is closed")
-        return self._file
+        return file
+
+    def _leave(self) -> None:
+        self._users.pop()
+        if self._file is None and not self._users:
+            self._part(None)
 
     def _lend(self, file: io.FileIO) -> io.BufferedReader:
         if os.fstat(file.fileno()).st_size > self.size:
@@ -155,16 +182,25 @@ class Spool:
 
     def close(self) -> None:
         """Give back the temporary file. What `open` has given is closed."""
+        self._file = None
+        spares = self._spares
         if self._reader is not None:
-            with contextlib.suppress(ValueError):  # what lies below it has been detached
+            try:
                 self._reader.close()
-        file, self._file = self._file, None
-        if file is None:
+            except ValueError:
+                spares = None  # what lies below it has been detached
+        if not self._users:
+            self._part(spares)
+
+    def _part(self, spares: SpareFiles | None) -> None:
+        """Part with the file, unless another thread was first."""
+        try:
+            file = self._owned.pop()
+        except IndexError:
             return
-        self._given_back = True
         for lent in self._lent:
             lent.close()
-        if self._spares is None or any(lent.shared for lent in self._lent):
+        if spares is None or any(lent.shared for lent in self._lent):
             file.close()
         else:
-            self._spares.give(file)
+            spares.give(file)

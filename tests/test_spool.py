@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 
@@ -106,6 +107,54 @@ def test_what_a_handler_keeps_of_a_reader_is_closed() -> None:
         with pytest.raises(ValueError, match="closed"):
             use()
     spool.close()
+    spares.close()
+
+
+def test_what_has_been_detached_from_a_reader_is_of_a_file_that_is_not_used_again() -> None:
+    spares = SpareFiles()
+    spool = spooled(spares, b"content")
+    reader = spool.open()
+    assert isinstance(reader, io.BufferedReader)
+    kept = reader.detach()
+    spool.close()
+    assert kept.closed
+    with contextlib.closing(spares.take()) as file:
+        assert os.fstat(file.fileno()).st_size == 0  # a new one
+
+
+def test_a_readers_name_is_no_descriptor() -> None:
+    with contextlib.closing(Spool(0)) as spool:
+        spool.write(b"content")
+        assert spool.open().name == "<content>"
+
+
+@pytest.mark.parametrize("use", ["read", "open"])
+def test_a_thread_that_is_left_behind_reads_its_own_content_or_none(
+    use: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has found the file open when the request is over, and another's content comes."""
+    spares = SpareFiles()
+    spares.give(file := spares.take())
+    spool = spooled(spares, b"own" * 10)
+    others: list[Spool] = []
+    where = (os, "pread" if use == "read" else "fstat")
+    through = getattr(*where)
+
+    def late(*arguments: int) -> object:
+        monkeypatch.undo()
+        spool.close()
+        others.append(spooled(spares, b"others" * 10))
+        return through(*arguments)
+
+    monkeypatch.setattr(*where, late)
+    try:
+        read = spool.read() if use == "read" else spool.open().read()
+    except ValueError:
+        read = b""
+    assert read in (b"own" * 10, b"")
+    assert file.closed
+    assert others[0].read() == b"others" * 10
+    others[0].close()
     spares.close()
 
 
