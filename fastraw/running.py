@@ -128,6 +128,7 @@ class Running:
             # What handles a signal has raised, at the second Ctrl-C for one: no more waiting.
             self._cut()
             scheduler.stop(wait=False)
+            service.spares.close()
             raise
         # A connection is closed after its handler has returned.
         still_running = scheduler.running() if service.connections() > ours else ours

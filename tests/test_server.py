@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from fastraw import BindError, FastServer, HTTPError, Request, Response, Stats, StopReport
+from fastraw import BindError, FastServer, HTTPError, Limits, Request, Response, Stats, StopReport
 from fastraw.engine.listener import Listener
 from fastraw.engine.poller import EpollPoller, Poller, SelectorPoller
 from fastraw.testing import RawClient
@@ -394,11 +394,14 @@ def test_a_client_that_leaves_as_soon_as_it_can_see_the_stop_counts(
 
 def test_stop_that_a_signal_interrupts_leaves_nothing() -> None:
     """As the second Ctrl-C does, while a handler runs for ever."""
-    gate, threads = Gate(), threading.active_count()
-    server = FastServer(gate, port=0, workers=1)
+    gate, threads, before = Gate(), threading.active_count(), descriptors()
+    server = FastServer(gate, port=0, workers=1, limits=Limits(body_memory_bytes=1))
     server.start()
     with connect(server) as client:
         address = server.address
+        client.send(b"POST /quick HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"2\r\nxx\r\n0\r\n\r\n")
+        assert client.response().body == b"quick"
         client.send(GET)
         gate.wait_for()
 
@@ -414,6 +417,7 @@ def test_stop_that_a_signal_interrupts_leaves_nothing() -> None:
     assert server.stats() == Stats(0, 0, 0, 0)
     gate.go.set()
     assert eventually(lambda: threading.active_count() == threads)
+    assert descriptors() == before  # that of the content's file, too
 
 
 @pytest.mark.parametrize("timeout", ["5", True, float("nan"), []])
