@@ -13,6 +13,7 @@ cdef extern from "Python.h":
     PyObject* PyTuple_GET_ITEM(object items, Py_ssize_t place)
     bint PyBytes_CheckExact(object value)
     bint PyLong_CheckExact(object value)
+    bint PyUnicode_CheckExact(object value)
     PyObject* PyDict_GetItemWithError(dict table, object key) except? NULL
 
 
@@ -255,23 +256,13 @@ cdef bint says(bytes start, object status) except -1:
 cdef Py_ssize_t joined_bytes = JOINED_BYTES
 
 
-def prepared_answer(ResponseBase response, bytes date):
-    """See `_message_py`."""
-    cdef object start, status, body
+cdef bytes answer_of(object start, bytes date, object body):
+    """A message of which `start` is the beginning of the head, and `date` its end."""
     cdef bytes answer
     cdef char[24] digits  # of any Py_ssize_t, and a line end
     cdef char* digit = digits + 24
     cdef char* out
-    cdef Py_ssize_t left
-    with cython.critical_section(response):
-        start, status, body = response.prefix, response.code, response.octets
-        if response.media_type is not None:
-            return None
-    if not PyBytes_CheckExact(start) or not PyBytes_CheckExact(body) or not says(start, status):
-        return None
-    left = PyBytes_GET_SIZE(body)
-    if left > joined_bytes:
-        return None
+    cdef Py_ssize_t left = PyBytes_GET_SIZE(body)
     digit -= 2
     memcpy(digit, b"\r\n", 2)
     while True:
@@ -293,29 +284,42 @@ def prepared_answer(ResponseBase response, bytes date):
     return answer
 
 
-def known_answer(RequestBase request, ResponseBase response, dict heads, bytes date):
+cdef bint is_short(object body):
+    """Whether it is content that is sent in one piece with the head."""
+    return PyBytes_CheckExact(body) and PyBytes_GET_SIZE(body) <= joined_bytes
+
+
+def prepared_answer(ResponseBase response, bytes date):
     """See `_message_py`."""
-    cdef object body, key
-    cdef bytes head, answer
-    cdef char* out
-    cdef PyObject* found
+    cdef object start, status, body
+    with cython.critical_section(response):
+        start, status, body = response.prefix, response.code, response.octets
+        if response.media_type is not None:
+            return None
+    if not PyBytes_CheckExact(start) or not is_short(body) or not says(start, status):
+        return None
+    return answer_of(start, date, body)
+
+
+def known_answer(RequestBase request, ResponseBase response, tuple starts, bytes date):
+    """See `_message_py`."""
+    cdef object body, status, media_type
+    cdef long code
+    cdef PyObject* start
     if not request.ordinary:
         return None
     if not response.ordinary:
         return None if response.after is not None else prepared_answer(response, date)
     with cython.critical_section(response):
-        body = response.octets
-        if not PyBytes_CheckExact(body):
-            return None
-        key = (response.code, response.media_type, PyBytes_GET_SIZE(body))
-    found = PyDict_GetItemWithError(heads, key)
-    if found == NULL:
+        body, status, media_type = response.octets, response.code, response.media_type
+    if not is_short(body) or not PyLong_CheckExact(status) or not 200 <= status <= 599:
         return None
-    head = <bytes>found  # of which none is ever taken out
-    answer = PyBytes_FromStringAndSize(
-        NULL, PyBytes_GET_SIZE(head) + PyBytes_GET_SIZE(date) + PyBytes_GET_SIZE(body)
-    )
-    out = put(PyBytes_AS_STRING(answer), PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
-    out = put(out, PyBytes_AS_STRING(date), PyBytes_GET_SIZE(date))
-    put(out, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
-    return answer
+    code = status
+    if media_type is None:
+        media_type = ""
+    elif not PyUnicode_CheckExact(media_type) or not media_type:
+        return None
+    start = PyDict_GetItemWithError(<object>PyTuple_GET_ITEM(starts, code), media_type)
+    if start == NULL:
+        return None
+    return answer_of(<object>start, date, body)  # no start is ever taken out

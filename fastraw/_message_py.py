@@ -26,7 +26,7 @@ NO_CONTENT = frozenset((204, 205, 304))
 # of two pieces, and memory that the allocator asks the system for.
 JOINED_BYTES = 32 * 1024
 
-HeadKey = tuple[int, str | None, int]
+Starts = tuple[dict[str, bytes], ...]
 _Class = TypeVar("_Class", bound=type)
 _Peer = TypeVar("_Peer")
 _Request = TypeVar("_Request")
@@ -132,14 +132,27 @@ def prepared_answer(response: ResponseBase, date: bytes) -> bytes | None:
 
 
 def known_answer(
-    request: RequestBase, response: ResponseBase, heads: dict[HeadKey, bytes], date: bytes
+    request: RequestBase, response: ResponseBase, starts: Starts, date: bytes
 ) -> bytes | None:
-    """The whole answer to an ordinary request, when `heads` knows the head up to Date, or the
-    response has been prepared; None when there is more to it, or to do after it."""
+    """The whole answer to an ordinary request, when `starts` knows what its head begins with, or
+    the response has been prepared; None when there is more to it, or to do after it.
+
+    `starts` are told apart by status, then by media type, empty for none.
+    """
     if not request.ordinary:
         return None
     if not response.ordinary:
         return None if response.after is not None else prepared_answer(response, date)
-    body = response.body
-    head = heads.get((response.status, response.content_type, len(body)))
-    return None if head is None else head + date + body
+    body, status, content_type = response.body, response.status, response.content_type
+    if (
+        type(body) is not bytes
+        or len(body) > JOINED_BYTES
+        or type(status) is not int
+        or not 200 <= status <= 599
+        or not (content_type is None or (type(content_type) is str and content_type))
+    ):
+        return None
+    start = starts[status].get(content_type or "")
+    if start is None:
+        return None
+    return b"%bContent-Length: %d\r\n%b%b" % (start, len(body), date, body)

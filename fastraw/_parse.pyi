@@ -73,7 +73,7 @@ def parse_request(
 def known_answer(
     request: RequestBase,
     response: ResponseBase,
-    heads: dict[tuple[int, str | None, int], bytes],
+    starts: tuple[dict[str, bytes], ...],
     date: bytes,
 ) -> bytes | None: ...
 def prepared_answer(response: ResponseBase, date: bytes) -> bytes | None: ...

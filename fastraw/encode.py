@@ -26,15 +26,12 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 # Fields that frame a message or manage the connection; written here or not at all.
 _MANAGED = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive"))
-# Statuses and media types are few, and often the lengths are, too; a handler that invents them
-# without end gets no cache.
-_STARTS_LIMIT = 256
-_starts: dict[tuple[int, str | None], bytes] = {}
-"""By status and media type: the lines that say these."""
-_HEADS_LIMIT = 1024
-heads: dict[tuple[int, str | None, int], bytes] = {}
-"""Of ordinary responses, by status, media type and length: the head up to Date. `encode_ordinary`
-fills it, and whoever is in a hurry looks here first."""
+starts: tuple[dict[str, bytes], ...] = tuple({} for _ in range(600))
+"""Of ordinary responses, by status, then by media type (empty for none): the lines that say these.
+`encode_ordinary` fills it, and whoever is in a hurry looks here first. A dict whose keys are all
+str is read without a lock on free-threaded builds, too."""
+# Media types are few; a handler that invents them without end gets no cache.
+_STARTS_LIMIT = 64
 
 
 class EncodeError(FastrawError):
@@ -72,20 +69,11 @@ def encode_ordinary(response: Response, date: bytes) -> bytes | None:
     body = response.body
     if len(body) > JOINED_BYTES:
         return None
-    return _ordinary_head(response, len(body)) + date + body
-
-
-def _ordinary_head(response: Response, length: int) -> bytes:
-    status, content_type = response.status, response.content_type
-    start = _starts.get((status, content_type))
-    if start is None:
-        start = _start(response, content_type)
-        if len(_starts) < _STARTS_LIMIT:
-            _starts[status, content_type] = start
-    head = b"%bContent-Length: %d\r\n" % (start, length)
-    if len(heads) < _HEADS_LIMIT:
-        heads[status, content_type, length] = head
-    return head
+    content_type, known = response.content_type, starts[response.status]
+    start = _start(response, content_type)
+    if content_type != "" and len(known) < _STARTS_LIMIT:
+        known[content_type or ""] = start
+    return b"%bContent-Length: %d\r\n%b%b" % (start, len(body), date, body)
 
 
 def encode(

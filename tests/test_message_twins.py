@@ -19,8 +19,13 @@ from tests.parsers import PURE, implementation
 MODULES = ("_message_py",) if PURE else ("_message_py", "_parse")
 each_twin = pytest.mark.parametrize("name", MODULES)
 OCTETS = b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n"
-HEADS = {(200, "a/b", 3): b"head\r\n"}
+STARTS: tuple[dict[str, bytes], ...] = tuple({} for _ in range(600))
+STARTS[200].update({"a/b": b"start\r\n", "": b"bare\r\n"})
 MISSING = object()
+
+
+class Text(str):
+    """Not a plain str."""
 
 
 # Neither has a short way, which a subclass does not inherit.
@@ -166,18 +171,25 @@ def test_known_answer(name: str) -> None:
     module = implementation(name)
     request = request_of(module, b"/")
 
-    def answer(body: object = b"abc", status: int = 200, content_type: str = "a/b") -> Any:
+    def answer(body: object = b"abc", status: object = 200, content_type: object = "a/b") -> Any:
         class Base(module.ResponseBase):  # type: ignore[name-defined]
             pass
 
         response = Base()
         response.body, response.status, response.content_type = body, status, content_type
         response.ordinary = ordinary
-        return module.known_answer(request, response, HEADS, b"date\r\n\r\n")
+        return module.known_answer(request, response, STARTS, b"date\r\n\r\n")
 
     ordinary = True
-    assert answer() == b"head\r\ndate\r\n\r\nabc"
-    assert answer(b"abcd") is answer(status=404) is answer(content_type="a/c") is None
+    for size in (0, 3, 10, 12345, JOINED_BYTES):
+        head = b"Content-Length: %d\r\ndate\r\n\r\n" % size
+        assert answer(bytes(size)) == b"start\r\n" + head + bytes(size)
+        assert answer(bytes(size), content_type=None) == b"bare\r\n" + head + bytes(size)
+    assert answer(bytes(JOINED_BYTES + 1)) is answer(bytearray(3)) is answer("abc") is None
+    for status in (404, 0, -1, 199, 600, 10**20, True, 200.0, "200", None):
+        assert answer(status=status) is None
+    for content_type in ("", "a/c", b"a/b", Text("a/b"), 5):
+        assert answer(content_type=content_type) is None
     ordinary = False
     assert answer() is None
     request.ordinary, ordinary = False, True
@@ -199,7 +211,7 @@ def test_prepared_answer(name: str) -> None:
         for what, value in set_since.items():
             setattr(response, what, value)
         given = module.prepared_answer(response, b"date\r\n\r\n")
-        known = module.known_answer(request, response, HEADS, b"date\r\n\r\n")
+        known = module.known_answer(request, response, STARTS, b"date\r\n\r\n")
         assert known == (None if response.after else given)
         return given
 

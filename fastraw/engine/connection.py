@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._message_py import JOINED_BYTES
-from ..encode import closes, encode_error, encode_ordinary, encode_parts, encode_switch, heads
+from ..encode import closes, encode_error, encode_ordinary, encode_parts, encode_switch, starts
 from ..errors import ClientDisconnected, HTTPError, ParseError
 from ..headers import HeaderFields, Headers
 from ..parse import known_answer
@@ -63,7 +63,7 @@ class Connection(Outflow):
                 response = as_response(response)
             if service.ordinary:
                 date = service.deadlines.date_and_end
-                out = known_answer(request, response, heads, date)
+                out = known_answer(request, response, starts, date)
                 if out is not None:
                     return out
                 if request.ordinary and (out := encode_ordinary(response, date)) is not None:
