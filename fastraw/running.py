@@ -16,7 +16,8 @@ from .engine.listener import Listener, address_of
 from .engine.poller import default_poller
 from .engine.scheduler import Scheduler
 from .engine.service import Service
-from .engine.task import NEVER, Task
+from .engine.task import NEVER
+from .engine.tasks import Tasks
 from .limits import Limits, Timeouts
 from .route import Handler, key_of
 
@@ -79,7 +80,7 @@ class Running:
         self._closed = threading.Event()
         self.address: Address = address_of(listener.getsockname())
         limits = replace(limits, connections=_affordable(limits.connections))
-        tasks: dict[int, Task] = {}
+        tasks = Tasks()
         self.service = service = Service(handler, limits, timeouts, tasks, self._closed.set)
         anywhere = not isinstance(self.address, str) and self.address[0] in ANYWHERE
         service.address = None if anywhere else self.address
@@ -163,7 +164,7 @@ class Running:
         self.scheduler.wake()
 
     def _connections(self) -> list[Connection]:
-        tasks = [*list(self.service.tasks.values()), *list(self.service.upgraded)]
+        tasks = [*self.service.tasks, *list(self.service.upgraded)]
         return [task for task in tasks if isinstance(task, Connection)]
 
 

@@ -35,8 +35,8 @@ class Waiting(Task):
 
 def made(*tasks: Task, timeouts: Timeouts = Timeouts()) -> Deadlines:
     """Deadlines that begin at START, whatever the clock says."""
-    deadlines = Deadlines(timeouts, {})
-    deadlines._tasks = {task.fd: task for task in tasks}
+    deadlines = Deadlines(timeouts, [])
+    deadlines._tasks = list(tasks)
     deadlines._next_tick = deadlines._next_sweep = 0.0
     deadlines.tick(START)
     return deadlines
@@ -73,7 +73,7 @@ def test_the_sweep_expires_what_is_due() -> None:
 def test_a_task_that_is_owned_is_left_alone() -> None:
     task = Waiting(1, START)
     deadlines = made()
-    deadlines._tasks = {1: task}
+    deadlines._tasks = [task]
     task.lock.acquire()
     deadlines.tick(START + SWEEP_SECONDS)
     assert not task.expired
@@ -130,7 +130,7 @@ def test_what_is_asked_for_during_a_sweep_is_not_lost() -> None:
 
     task = Asking(1, START)
     deadlines = made()
-    deadlines._tasks = {1: task}
+    deadlines._tasks = [task]
     deadlines.ask(0.0)
     deadlines.tick(monotonic())
     assert task.expired == 1
@@ -143,7 +143,7 @@ def test_a_sweep_of_many_is_cut_up() -> None:
     """What is ready is answered between two slices; the next sweep counts from the first one."""
     due = [Waiting(fd, START + 0.5) for fd in range(2 * SLICE_TASKS + 1)]
     deadlines = made()
-    deadlines._tasks = {task.fd: task for task in due}
+    deadlines._tasks = list(due)
     now = START + SWEEP_SECONDS
     for expired in (SLICE_TASKS, 2 * SLICE_TASKS, len(due)):
         # As is the case with a holder that finds nothing to do: it goes on at once.
@@ -158,7 +158,7 @@ def test_what_is_asked_for_during_a_sweep_has_a_sweep_of_its_own() -> None:
     """The sweep under way may have been past the task that asks."""
     task = Waiting(SLICE_TASKS, NEVER)
     deadlines = made()
-    deadlines._tasks = {fd: Waiting(fd, NEVER) for fd in range(SLICE_TASKS)} | {task.fd: task}
+    deadlines._tasks = [*(Waiting(fd, NEVER) for fd in range(SLICE_TASKS)), task]
     deadlines._next_sweep = NEVER
     deadlines.ask(0.0)
     now = monotonic()
@@ -185,7 +185,7 @@ def test_one_thread_sweeps_at_a_time() -> None:
 
     first, second = Blocking(1, START), Waiting(2, START)
     deadlines = made()
-    deadlines._tasks = {1: first, 2: second}
+    deadlines._tasks = [first, second]
     sweeper = threading.Thread(target=deadlines.tick, args=(START + SWEEP_SECONDS,))
     sweeper.start()
     assert inside.wait(10)

@@ -22,6 +22,7 @@ from fastraw.engine.permit import OUTBOX_ANSWERS, OUTBOX_SECONDS, Permit, Worker
 from fastraw.engine.poller import READABLE
 from fastraw.engine.scheduler import Scheduler
 from fastraw.engine.task import Task
+from fastraw.engine.tasks import Tasks
 from fastraw.testing import RawClient
 
 Step = Callable[[], object]
@@ -68,7 +69,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     script = Script()
     script.scheduler = Scheduler(
         script,
-        {},
+        Tasks(),
         route=lambda job: "route",
         control=lambda job: False,
         housekeeping=script,
@@ -165,7 +166,7 @@ def test_an_owner_that_lets_go_between_the_pollers_steps(script: Script, failure
     task.lock = lock
     lock.acquire()
     lock.after_failure = lambda count: count == failures and task.let_go()
-    scheduler.tasks[task.fd] = task
+    scheduler.tasks.add(task)
     script.batches = [[(task.fd, READABLE)], []]
     assert hold(script) is False
     assert task.noted == (["ready"] if failures == 1 else ["resumed"])
@@ -174,11 +175,25 @@ def test_an_owner_that_lets_go_between_the_pollers_steps(script: Script, failure
 def test_an_owner_that_does_not_let_go_finds_the_event_later(script: Script) -> None:
     task = Noted(script.scheduler)
     task.lock.acquire()
-    script.scheduler.tasks[task.fd] = task
+    script.scheduler.tasks.add(task)
     script.batches = [[(task.fd, READABLE)]]
     hold(script)
     assert task.noted == []
     assert task.stirred
+
+
+def test_an_event_that_belongs_to_no_task_is_passed_over(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The poller's own descriptor, which may be beyond those of all tasks, and one just closed."""
+    task, gone = Noted(script.scheduler), Noted(script.scheduler, fd=4)
+    script.scheduler.tasks.add(task)
+    script.scheduler.tasks.add(gone)
+    script.scheduler.tasks.remove(gone)
+    script.batches = [[(99, READABLE), (gone.fd, READABLE), (task.fd, READABLE)]]
+    hold(script)
+    assert (gone.noted, task.noted) == ([], ["ready"])
+    assert not caplog.records
 
 
 # Invariant 8, the owner: release, then look.
@@ -378,7 +393,7 @@ def test_a_holder_is_busy_before_it_looks_whether_the_watchdog_sleeps(script: Sc
 
     scheduler._watchdog = Dog()
     script.poll = noted_poll  # type: ignore[method-assign]
-    scheduler.tasks[5] = Shown(scheduler, job="job")
+    scheduler.tasks.add(Shown(scheduler, job="job"))
     script.batches = [[(5, READABLE)], []]
     hold(script)
     assert seen[:5] == [("poll", False), True, "roused", (True, "job"), ("poll", False)]
@@ -423,7 +438,7 @@ def test_one_of_the_two_gets_the_permit(script: Script, first: str) -> None:
             return None
 
     task = Slow(scheduler, job="job")
-    scheduler.tasks[5] = task
+    scheduler.tasks.add(task)
     script.batches = [[(5, READABLE)], [(5, READABLE)]]
     given_up = hold(script)
     if first == "holder":
@@ -447,7 +462,7 @@ def test_a_fault_of_an_inline_job_leaves_nothing_lent(
             raise RuntimeError("a fault")
 
     task = Faulty(scheduler, job="job")
-    scheduler.tasks[5] = task
+    scheduler.tasks.add(task)
     script.batches = [[(5, READABLE)]]
     assert hold(script) is retaken
     assert not worker.lent
@@ -504,7 +519,7 @@ def test_stop_closes_what_is_left_of_the_batch_of_a_job_that_still_runs(script: 
             return None
 
     first = Stopping(scheduler, job="job")
-    scheduler.tasks[6] = evented
+    scheduler.tasks.add(evented)
     scheduler._permits[0].events = iter([(first, 0), (resumed, 0), (6, READABLE)])
     assert hold(script) is True  # the permit is gone
     assert first.noted == ["resumed", "run"]
@@ -592,7 +607,7 @@ class Answering(Noted):
         super().__init__(scheduler, fd, job=fd)
         self.order = order
         self.at_run: Step = nothing
-        scheduler.tasks[fd] = self
+        scheduler.tasks.add(self)
 
     def run(self, job: Any) -> bytes | None:
         self.order.append(f"run {job}")

@@ -168,9 +168,7 @@ def test_a_client_that_is_cut_off_before_its_answer(lines: Lines) -> None:
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx")
         assert running._running is not None
         tasks = running._running.service.tasks
-        assert eventually(
-            lambda: any(getattr(task, "request", None) for task in list(tasks.values()))
-        )
+        assert eventually(lambda: any(getattr(task, "request", None) for task in list(tasks)))
         assert running.stop(timeout=0).aborted == 1
         assert lines.taken(1) == [("127.0.0.1", "POST / HTTP/1.1", 499, 0)]
 

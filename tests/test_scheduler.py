@@ -16,6 +16,7 @@ from fastraw.engine import pool
 from fastraw.engine.poller import HANGUP, EpollPoller, Poller, SelectorPoller
 from fastraw.engine.scheduler import Scheduler
 from fastraw.engine.task import Task
+from fastraw.engine.tasks import Tasks
 
 SOON = 10.0  # seconds after which something that must happen has not
 
@@ -107,7 +108,7 @@ def running(
 ) -> Iterator[Scheduler]:
     scheduler = Scheduler(
         poller(),
-        {},
+        Tasks(),
         route=lambda job: job.route,
         control=lambda job: False,
         housekeeping=housekeeping or Clockless(),
@@ -118,11 +119,11 @@ def running(
     try:
         yield scheduler
     finally:
-        for task in list(scheduler.tasks.values()):
+        for task in list(scheduler.tasks):
             assert isinstance(task, Line)
             task.far.close()
         scheduler.stop(wait=not scheduler.running())
-        for task in list(scheduler.tasks.values()):
+        for task in list(scheduler.tasks):
             task.close()
 
 

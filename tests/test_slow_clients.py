@@ -303,7 +303,7 @@ def test_a_timeout_that_is_off_never_ends(phase: str) -> None:
         tasks = running._running.service.tasks
 
         def deadlines() -> list[float]:
-            return [task.deadline for task in list(tasks.values())]
+            return [task.deadline for task in list(tasks)]
 
         # The listener's is never, too.
         assert eventually(lambda: deadlines() == [float("inf")] * 2)

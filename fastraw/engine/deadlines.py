@@ -14,7 +14,7 @@ RESOLUTION_SECONDS and shared by all connections.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable
 from time import monotonic, time
 
 from ..encode import date_field
@@ -44,7 +44,7 @@ class Deadlines:
         "body", "date", "date_and_end", "handshake", "head", "idle", "linger", "now", "write",
     )  # fmt: skip
 
-    def __init__(self, timeouts: Timeouts, tasks: Mapping[int, Task]) -> None:
+    def __init__(self, timeouts: Timeouts, tasks: Iterable[Task]) -> None:
         self._timeouts = timeouts
         self._tasks = tasks
         # Each is taken out by itself, so that none is lost that is asked for during a sweep.
@@ -96,7 +96,7 @@ class Deadlines:
                 for asked in list(self._asked):
                     if asked <= now:
                         self._asked.remove(asked)
-                self._left = list(self._tasks.values())
+                self._left = list(self._tasks)
             some = self._left[-SLICE_TASKS:]
             del self._left[-SLICE_TASKS:]
             for task in some:

@@ -15,7 +15,7 @@ from .permit import Permit, Worker, permit_count
 from .poller import Poller
 from .progress import Progress
 from .readiness import Housekeeping, Readiness
-from .task import Task
+from .tasks import Tasks
 from .watchdog import Watchdog, Watched
 
 
@@ -25,7 +25,7 @@ class Pool(Readiness):
     def __init__(
         self,
         poller: Poller,
-        tasks: dict[int, Task],
+        tasks: Tasks,
         housekeeping: Housekeeping,
         workers: int,
         queue_seconds: float | None,

@@ -14,6 +14,7 @@ from .jobqueue import JobQueue
 from .permit import CAN_LOOK, LOOK_SECONDS, OUTBOX_SECONDS, SHORT_SLEEP_SECONDS, Permit
 from .poller import EVENTS_AT_ONCE, Poller
 from .task import Task
+from .tasks import Tasks
 
 
 class Housekeeping(Protocol):
@@ -32,7 +33,7 @@ class Readiness:
     def __init__(
         self,
         poller: Poller,
-        tasks: dict[int, Task],
+        tasks: Tasks,
         housekeeping: Housekeeping,
         queue: JobQueue,
         permits: int,
@@ -70,18 +71,18 @@ class Readiness:
         The caller holds its lock: an event that was meant for the last owner of the descriptor
         may come before the poller knows of it.
         """
-        self.tasks[task.fd] = task
+        self.tasks.add(task)
         self.poller.add(task.fd)
 
     def forget(self, task: Task) -> None:
         """Report `task` no more; called before its descriptor is closed."""
-        self.tasks.pop(task.fd, None)
+        self.tasks.remove(task)
         if self.poller.needs_rearm:
             self.poller.remove(task.fd)
 
     def release(self, task: Task) -> None:
         """Let the descriptor of `task` live on without us."""
-        self.tasks.pop(task.fd, None)
+        self.tasks.remove(task)
         self.poller.remove(task.fd)
 
     def wake(self) -> None:

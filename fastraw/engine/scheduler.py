@@ -47,6 +47,7 @@ from .pool import Pool
 from .readiness import Housekeeping
 from .routes import SlowRoutes
 from .task import Job, Task
+from .tasks import Tasks
 from .watchdog import Watched
 
 # A poller that fails might fail for ever; it must not take a core, or fill the log, with it.
@@ -60,7 +61,7 @@ class Scheduler(Pool):
 
     Args:
         poller: reports which tasks are ready; closed with the last thread.
-        tasks: by descriptor; changed by `add` and `forget`.
+        tasks: changed by `add`, `forget` and `release`.
         route: what a job's slowness is learned by.
         control: whether a job has the control lane: it runs at once, though nobody is idle.
         housekeeping: told the time after each poll.
@@ -71,7 +72,7 @@ class Scheduler(Pool):
     def __init__(
         self,
         poller: Poller,
-        tasks: dict[int, Task],
+        tasks: Tasks,
         *,
         route: Callable[[Job], Hashable],
         control: Callable[[Job], bool],
@@ -91,7 +92,7 @@ class Scheduler(Pool):
 
         The hottest loop there is: what it needs is bound to locals.
         """
-        task_of = self.tasks.get
+        by_fd = self.tasks.by_fd
         idle, lent, slow = self._idle, worker.lent, self._slow.routes
         outbox, route = permit.outbox, self._route
         task: Task | None = None
@@ -99,7 +100,10 @@ class Scheduler(Pool):
             try:
                 for fd, mask in islice(permit.events, OUTBOX_ANSWERS):
                     if mask:
-                        task = task_of(fd)
+                        try:
+                            task = by_fd[fd]
+                        except IndexError:
+                            continue  # the poller's own
                         if task is None:
                             continue
                         if not task.lock.acquire(False):

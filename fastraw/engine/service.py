@@ -15,6 +15,7 @@ from .clients import Address, ClientCounts
 from .deadlines import Deadlines
 from .scheduler import Scheduler
 from .task import Task
+from .tasks import Tasks
 
 _access = logging.getLogger("fastraw.access")
 _error = logging.getLogger("fastraw.error")
@@ -42,7 +43,7 @@ class Service:
         handler: Handler,
         limits: Limits,
         timeouts: Timeouts,
-        tasks: dict[int, Task],
+        tasks: Tasks,
         on_close: Callable[[], None],
     ) -> None:
         self.handler = _quickest(handler)
