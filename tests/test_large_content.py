@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from hashlib import sha256
+from typing import Any, BinaryIO
 
 import pytest
 
-from fastraw import FastServer, Request
+from fastraw import WSGI, FastServer, Limits, Request
 from fastraw.engine import intake
 from fastraw.engine.poller import EpollPoller, SelectorPoller
 from fastraw.testing import RawClient
@@ -110,6 +111,89 @@ def test_at_the_same_time(connect: Connect) -> None:
                 client.send(octets[start : start + 200_000])
         for client, size in zip(clients, SIZES, strict=True):
             assert client.response().body == digest_of(size)
+
+
+OWN, OTHERS = b"o" * 10_000, b"#" * 200_000
+PART = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n%b\r\n' % OWN
+FORM = 2 * PART + b"--b--\r\n"
+
+
+def everything(file: BinaryIO) -> bytes:
+    """What can be read of a file, and far behind its end; nothing when it is closed."""
+    found = []
+    for way in (file.read, file.readline, file.readlines):
+        for place, whence in ((0, os.SEEK_SET), (1_000, os.SEEK_SET), (1, os.SEEK_END)):
+            with contextlib.suppress(ValueError):
+                file.seek(place, whence)
+                octets = way()
+                found.append(b"".join(octets) if isinstance(octets, list) else octets)
+    return b"".join(found)
+
+
+class Keeping:
+    """A handler, and a WSGI application, that keep what they get beyond the answer."""
+
+    def __init__(self) -> None:
+        self.wsgi = WSGI(self.application)
+        self.files: list[BinaryIO] = []
+        self.requests: list[Request] = []
+
+    def __call__(self, request: Request) -> object:
+        if request.path == "/other":
+            return str(len(request.body))
+        if request.path == "/wsgi":
+            return self.wsgi(request)
+        self.requests.append(request)
+        self.files.append(request.stream)
+        if request.path == "/form":
+            self.files += [
+                each.file for each in request.form(file_memory_bytes=1).files.get_all("f")
+            ]
+        return everything(self.files[-1])
+
+    def application(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        self.files.append(environ["wsgi.input"])
+        return [everything(environ["wsgi.input"])]
+
+    def read_again(self) -> bytes:
+        found = list(map(everything, self.files))
+        for request in self.requests:
+            for way in ("body", "stream", "_open"):
+                with contextlib.suppress(ValueError):
+                    got: Any = getattr(request, way)
+                    found.append(
+                        got if way == "body" else everything(got() if callable(got) else got)
+                    )
+        return b"".join(found)
+
+
+@pytest.mark.parametrize("path", ["/", "/wsgi", "/form"])
+def test_nothing_of_anothers_content_is_read(path: str) -> None:
+    """Neither by the request that gets the file in which it was, nor once the file is another's."""
+    app = Keeping()
+    with (
+        FastServer(app, port=0, limits=Limits(body_memory_bytes=1000)) as server,
+        RawClient(("127.0.0.1", server.port)) as client,
+    ):
+
+        def post(path: str, content: bytes) -> bytes:
+            head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n"
+            kind = "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+            client.send((head + kind).encode(), content)
+            response = client.response()
+            assert response.status == 200
+            return response.body
+
+        post("/other", OTHERS)
+        answer = post(path, FORM if path == "/form" else OWN)
+        assert OWN in answer
+        assert b"#" not in answer
+        post("/other", OTHERS)
+        assert b"#" not in app.read_again()
+        assert server._running is not None
+        spares = server._running.service.spares
+        assert eventually(lambda: len(spares._files) == 1)  # all had the same
 
 
 def temporary_files() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import resource
 
 import pytest
 
@@ -24,6 +25,30 @@ def test_reading(memory_bytes: int | None) -> None:
     assert file.readline() == LINES[0]
     assert spool.read() == b"".join(LINES)
     assert spool.open().read(3) == b"0\n1"
+    file.close()
+    assert spool.open().read(3) == b"0\n1"
+    spool.close()
+
+
+def test_as_much_as_memory_may_take_makes_no_file() -> None:
+    spool = Spool(4)
+    spool.write(b"four")
+    assert isinstance(spool.open(), io.BytesIO)
+    spool.write(b"!")
+    assert spool.read() == b"four!"
+    spool.close()
+
+
+def test_a_file_that_takes_only_a_part_is_an_error() -> None:
+    """The system writes what it has room for, and fails at the next attempt only."""
+    spool = Spool(0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(OSError, match="large"):
+            spool.write(bytes(10_001))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     spool.close()
 
 
@@ -143,6 +168,9 @@ def test_a_thread_that_is_left_behind_reads_its_own_content_or_none(
     def late(*arguments: int) -> object:
         monkeypatch.undo()
         spool.close()
+        with pytest.raises(ValueError, match="closed"):
+            spool.read()
+        assert not file.closed  # one is still there
         others.append(spooled(spares, b"others" * 10))
         return through(*arguments)
 
