@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,12 +185,16 @@ def test_files_that_are_no_good_are_named(own: Authority, tmp_path: Path) -> Non
     cert, key = own.issue(NAME)
     _, other = own.issue("other.test")
     missing = tmp_path / "missing.pem"
+    garbled = tmp_path / "garbled.pem"
+    garbled.write_bytes(key.read_bytes().replace(b"M", b"-", 1))
     wrong = (
         (TLS(missing, key), "missing.pem: No such file"),
         (TLS(cert, missing), "missing.pem: No such file"),
         (TLS(cert, other), "the key is not that of the certificate"),
-        (TLS(key, key), "no PEM file of that kind"),
-        (TLS(cert), "no PEM file of that kind"),
+        (TLS(key, key), f"there is no certificate in PEM in .*{NAME}.key"),
+        (TLS(cert), f"there is no private key in PEM in .*{NAME}.pem"),
+        (TLS(cert, cert), f"there is no private key in PEM in .*{NAME}.pem"),
+        (TLS(cert, garbled), "it is no PEM file of that kind"),
         (TLS(cert, key, client_ca=missing), "missing.pem: No such file"),
         (TLS(cert, key, client_ca=key), f"{NAME}.key"),
     )
@@ -235,6 +240,29 @@ def test_wrong_type(tls: object) -> None:
         tls = ssl.create_default_context()
     with pytest.raises(TypeError, match="tls must be"):
         FastServer(who, tls=tls)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cert": None}, "TLS.cert must be a path, not None"),
+        ({"cert": ""}, "TLS.cert must be a path, not ''"),
+        ({"key": 6}, "TLS.key must be a path or None, not 6"),
+        ({"password": b"secret"}, "TLS.password must be a str or None, not <class 'bytes'>"),
+        ({"names": ["a"]}, "TLS.names must be a mapping of names to pairs of paths, not ['a']"),
+        ({"names": {"a": "ab"}}, "TLS.names must be a mapping of names to pairs of paths, not "),
+        (
+            {"names": {"a": ("c", 5)}},
+            "TLS.names must be a mapping of names to pairs of paths, not ",
+        ),
+        ({"client_ca": True}, "TLS.client_ca must be a path or None, not True"),
+        ({"client_required": None}, "TLS.client_required must be True or False, not None"),
+    ],
+)
+def test_fields_that_are_no_good(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        TLS(**{"cert": "c.pem", **arguments})
+    assert str(caught.value).startswith(message)
 
 
 def test_exported_lazily() -> None:

@@ -30,6 +30,8 @@ class TLS:
     They are read when the server starts, again when one has changed, and when
     `FastServer.reload_tls` is called. Whoever wants other settings gives FastServer an
     ssl.SSLContext in place of this.
+
+    Raises TypeError, naming the field, for a value that it cannot have.
     """
 
     cert: Path
@@ -52,6 +54,19 @@ class TLS:
 
     client_required: bool = True
     """Whether a client without a certificate is turned away, where there is a `client_ca`."""
+
+    def __post_init__(self) -> None:
+        _check("cert", _is_path(self.cert), "a path", self.cert)
+        _check("key", self.key is None or _is_path(self.key), "a path or None", self.key)
+        password = self.password is None or isinstance(self.password, str)
+        # The value is left out: it may be the password after all, of another type.
+        _check("password", password, "a str or None", type(self.password))
+        pairs = isinstance(self.names, Mapping) and all(map(_is_named_pair, self.names.items()))
+        _check("names", pairs, "a mapping of names to pairs of paths", self.names)
+        authorities = self.client_ca is None or _is_path(self.client_ca)
+        _check("client_ca", authorities, "a path or None", self.client_ca)
+        required = type(self.client_required) is bool
+        _check("client_required", required, "True or False", self.client_required)
 
     def files(self) -> list[Path]:
         """Every file that is read."""
@@ -80,8 +95,8 @@ class TLS:
         # A renegotiation costs the server more than the client, and HTTP has no use for one.
         context.options |= ssl.OP_NO_RENEGOTIATION
         context.set_alpn_protocols(["http/1.1"])  # RFC 7301 section 6
-        for path in (cert, cert if key is None else key):
-            _check_readable(path)
+        _check_holds(cert, "certificate")
+        _check_holds(cert if key is None else key, "private key")
         try:
             # Without a password OpenSSL would ask the terminal for the one of an encrypted key.
             context.load_cert_chain(cert, key, self.password or "")
@@ -89,7 +104,7 @@ class TLS:
             where = os.fspath(cert) + ("" if key is None else f" with the key {os.fspath(key)}")
             raise ValueError(f"cannot use the certificate {where}: {_reason(error)}") from error
         if self.client_ca is not None:
-            _check_readable(self.client_ca)
+            _check_holds(self.client_ca, "certificate")
             try:
                 context.load_verify_locations(self.client_ca)
             except OSError as error:
@@ -100,13 +115,31 @@ class TLS:
         return context
 
 
-def _check_readable(path: Path) -> None:
-    """ssl's own errors do not say which of the files could not be opened."""
+def _is_path(value: object) -> bool:
+    return isinstance(value, (str, os.PathLike)) and os.fspath(value) != ""
+
+
+def _is_named_pair(item: tuple[object, object]) -> bool:
+    name, pair = item
+    paths = isinstance(pair, (tuple, list)) and len(pair) == 2 and all(map(_is_path, pair))
+    return isinstance(name, str) and paths
+
+
+def _check(name: str, good: bool, expected: str, value: object) -> None:
+    if not good:
+        raise TypeError(f"TLS.{name} must be {expected}, not {value!r}")
+
+
+def _check_holds(path: Path, kind: str) -> None:
+    """ssl's own errors do not say which of the files could not be opened, nor what is not in it."""
     try:
-        with open(path, "rb"):
-            pass
+        with open(path, "rb") as file:
+            content = file.read()
     except OSError as error:
         raise ValueError(f"cannot read {os.fspath(path)}: {error.strerror}") from error
+    # The end of a label, as in `BEGIN ENCRYPTED PRIVATE KEY` (RFC 7468).
+    if f"{kind.upper()}-----".encode() not in content:
+        raise ValueError(f"there is no {kind} in PEM in {os.fspath(path)}")
 
 
 def _reason(error: OSError) -> str:
