@@ -5,7 +5,9 @@ The unit stands in each field's name. None switches a limit or a timeout off.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,15 @@ class Timeouts:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and (type(value) not in (int, float) or not value > 0):
+            if value is not None and not (is_seconds(value) and value > 0):
                 raise ValueError(
                     f"Timeouts.{field.name} must be a positive number or None, not {value!r}"
                 )
+
+
+def is_seconds(value: Any) -> bool:
+    """Whether it is a number that can be added to a time: no NaN, and no int too large for a
+    float."""
+    if type(value) is int:
+        return abs(value) <= sys.float_info.max
+    return type(value) is float and value == value  # NaN is the one that does not equal itself

@@ -13,8 +13,10 @@ import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial, update_wrapper
+from types import CodeType
 from typing import Any
 
+from .limits import is_seconds
 from .request import Request
 from .response import Response
 
@@ -25,6 +27,10 @@ Middleware = Callable[[Handler], Handler]
 _error = logging.getLogger("fastraw.error")
 
 _TOLD = ("stream_body", "route_key", "route_options")
+
+# Of a code object: CO_COROUTINE and CO_ASYNC_GENERATOR, as `inspect` has them, which costs more to
+# import than all of this package.
+_ASYNCHRONOUS = 0x80 | 0x200
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,29 @@ class RouteOptions:
         size, seconds = self.max_body_bytes, self.timeout_seconds
         if size is not None and (type(size) is not int or size < 1):
             raise ValueError(f"max_body_bytes must be a positive integer or None, not {size!r}")
-        if seconds is not None and (type(seconds) not in (int, float) or not seconds > 0):
+        if seconds is not None and not (is_seconds(seconds) and seconds > 0):
             raise ValueError(f"timeout_seconds must be a positive number or None, not {seconds!r}")
 
 
 DEFAULT = RouteOptions()
 STREAMED = RouteOptions(stream_body=True)
+
+
+def is_asynchronous(call: Any) -> bool:
+    """Whether what is called gives a coroutine: an `async def`, also behind a partial object, or
+    as the `__call__` of an object."""
+    while isinstance(call, partial):
+        call = call.func
+    codes = (getattr(each, "__code__", None) for each in (call, type(call).__call__))
+    return any(isinstance(code, CodeType) and code.co_flags & _ASYNCHRONOUS for code in codes)
+
+
+def check_callable(name: str, value: object) -> None:
+    """TypeError, naming the argument, for what cannot be called, or would not answer."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, not {value!r}")
+    if is_asynchronous(value):
+        raise TypeError(f"{name} must be a plain function, which may block, not async: {value!r}")
 
 
 def options_of(handler: Handler) -> Callable[[Request], RouteOptions]:
@@ -109,11 +132,10 @@ def wrap(handler: Handler, call: Handler) -> Handler:
             def call(request: Request) -> Answer: ...
             return wrap(handler, call)
 
-    Raises TypeError when one of the two cannot be called.
+    Raises TypeError when one of the two cannot be called, or is asynchronous.
     """
-    for name, value in (("handler", handler), ("call", call)):
-        if not callable(value):
-            raise TypeError(f"{name} must be callable, not {value!r}")
+    check_callable("handler", handler)
+    check_callable("call", call)
     # A partial object carries attributes, and calling through it costs no frame.
     wrapped = update_wrapper(partial(call), handler, updated=())
     for name in _TOLD:
@@ -128,9 +150,8 @@ def surround(handler: Handler, middleware: Sequence[Middleware]) -> Handler:
     Raises TypeError when one cannot be called, or makes something that cannot be.
     """
     for each in reversed(middleware):
-        if not callable(each):
-            raise TypeError(f"a middleware must be callable, not {each!r}")
+        check_callable("a middleware", each)
         handler = each(handler)
-        if not callable(handler):
+        if not callable(handler) or is_asynchronous(handler):
             raise TypeError(f"{each!r} must make a handler, not {handler!r}")
     return handler

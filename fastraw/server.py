@@ -14,8 +14,8 @@ from urllib.parse import quote
 from .engine.clients import Address
 from .engine.ending import Ending
 from .engine.listener import listen
-from .limits import Limits, Timeouts
-from .route import Handler
+from .limits import Limits, Timeouts, is_seconds
+from .route import Handler, check_callable
 from .running import Running, Stats, StopReport
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class FastServer:
         timeouts: Timeouts = Timeouts(),
         tls: TLS | SSLContext | None = None,
     ) -> None:
-        _check("handler", callable(handler), "callable", handler)
+        check_callable("handler", handler)
         _check("host", isinstance(host, str), "a str", host)
         _check("port", type(port) is int and 0 <= port <= 65535, "an int from 0 to 65535", port)
         path = isinstance(uds, (str, os.PathLike)) and os.fspath(uds) != ""
@@ -117,8 +117,7 @@ class FastServer:
 
         Raises TypeError when `timeout` is no number; the server then goes on.
         """
-        # NaN is the one float that does not equal itself: its end would never come.
-        good = timeout is None or (type(timeout) in (int, float) and timeout == timeout)
+        good = timeout is None or is_seconds(timeout)
         _check("timeout", good, "a number of seconds or None", timeout)
         running = self._running
         inside = running is not None and running.scheduler.owns_thread()

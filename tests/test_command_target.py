@@ -185,6 +185,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("things:maybe",), "'things:maybe' does not show how it wants to be called"),
         (("things:asynchronous",), "'things:asynchronous' is asynchronous"),
         (("things:asgi",), "'things:asgi' is asynchronous"),
+        (("--handler", "things:asynchronous"), "'things:asynchronous' is asynchronous"),
         (("things:asgi_with_three",), "'things:asgi_with_three' takes three arguments, as ASGI"),
         (("things:Class",), "'things:Class' is a class; name an object made of it"),
         (("things:OfRequests",), "'things:OfRequests' is a class; name an object made of it"),

@@ -76,6 +76,8 @@ def test_bad_arguments() -> None:
         EventStream(full="wait")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="heartbeat_seconds must be positive, not 0"):
         EventStream(heartbeat_seconds=0)
+    with pytest.raises(ValueError, match="heartbeat_seconds must be positive, not 1000"):
+        EventStream(heartbeat_seconds=10**400)
     with pytest.raises(ValueError, match="history_events must not be negative, not -1"):
         Broadcast(history_events=-1)
     with pytest.raises(ValueError, match="retry_seconds must not be negative, not -1"):

@@ -19,7 +19,9 @@ def test_no_limit(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Timeouts)])
-@pytest.mark.parametrize("value", [0, -0.5, "8", True, float("nan")])
+@pytest.mark.parametrize(
+    "value", [0, -0.5, "8", True, float("nan"), pytest.param(10**400, id="huge")]
+)
 def test_no_timeout(name: str, value: Any) -> None:
     message = rf"^Timeouts\.{name} must be a positive number or None, not {value!r}$"
     with pytest.raises(ValueError, match=message):

@@ -788,6 +788,10 @@ def test_prefixes_that_are_none(prefix: str) -> None:
         Router().mount(prefix, mounted_at)
 
 
+async def sleeps(request: Request) -> str:
+    return ""
+
+
 @pytest.mark.parametrize(
     ("add", "error", "message"),
     [
@@ -795,12 +799,15 @@ def test_prefixes_that_are_none(prefix: str) -> None:
         (lambda to: to.get("/")("text"), TypeError, "handler must be callable, not 'text'"),
         (lambda to: to.mount("/", None), TypeError, "handler must be callable"),
         (lambda to: to.not_found(404), TypeError, "handler must be callable"),
+        (lambda to: to.get("/")(sleeps), TypeError, "handler must be a plain function"),
+        (lambda to: to.mount("/", sleeps), TypeError, "handler must be a plain function"),
         (lambda to: to.use("gzip"), TypeError, "middleware must be callable"),
         (lambda to: to.use(lambda handler: None), TypeError, "must make a handler"),
         (lambda to: to.get("/", lane="fast"), ValueError, "lane must be 'control'"),
         (lambda to: to.get("/", stream_body=1), TypeError, "stream_body"),
         (lambda to: to.get("/", max_body_bytes=-1), ValueError, "max_body_bytes"),
         (lambda to: to.get("/", timeout_seconds="1"), ValueError, "timeout_seconds"),
+        (lambda to: to.get("/", timeout_seconds=10**400), ValueError, "timeout_seconds"),
         (lambda to: to.get("/", name=5), TypeError, "name must be"),
         (lambda to: to.get("/", nmae="x"), TypeError, "nmae"),
         (lambda to: to.route("/", methods="GET"), TypeError, "methods must be a list"),

@@ -12,7 +12,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -117,6 +118,30 @@ def test_arguments_that_are_no_good(options: dict[str, Any], message: str) -> No
     with pytest.raises(TypeError) as caught:
         FastServer(**{"handler": hello, **options})
     assert str(caught.value) == message
+
+
+async def sleeps(request: Request) -> str:
+    return ""
+
+
+async def yields(request: Request) -> AsyncIterator[bytes]:
+    yield b""
+
+
+class Sleeper:
+    async def __call__(self, request: Request) -> str:
+        return ""
+
+    async def method(self, request: Request) -> str:
+        return ""
+
+
+@pytest.mark.parametrize(
+    "handler", [sleeps, yields, Sleeper(), Sleeper().method, partial(sleeps), partial(Sleeper())]
+)
+def test_a_handler_is_no_coroutine_function(handler: Any) -> None:
+    with pytest.raises(TypeError, match=r"^handler must be a plain function, .* not async: "):
+        FastServer(handler)
 
 
 def test_uds_and_fd_exclude_each_other() -> None:
@@ -420,7 +445,7 @@ def test_stop_that_a_signal_interrupts_leaves_nothing() -> None:
     assert descriptors() == before  # that of the content's file, too
 
 
-@pytest.mark.parametrize("timeout", ["5", True, float("nan"), []])
+@pytest.mark.parametrize("timeout", ["5", True, float("nan"), pytest.param(10**400, id="huge"), []])
 def test_stop_with_a_timeout_that_is_none_leaves_the_server_running(timeout: Any) -> None:
     with FastServer(hello, port=0) as server:
         with pytest.raises(TypeError, match=r"^timeout must be a number of seconds or None, not "):

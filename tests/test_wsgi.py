@@ -875,6 +875,12 @@ def test_an_application_must_be_callable() -> None:
     with pytest.raises(TypeError, match="callable"):
         WSGI(None)  # type: ignore[arg-type]
 
+    async def asynchronous(environ: object, start_response: object) -> list[bytes]:
+        return []
+
+    with pytest.raises(TypeError, match="application must be a plain function"):
+        WSGI(asynchronous)  # type: ignore[arg-type]
+
 
 def test_the_access_log_knows_what_was_sent(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "fastraw.access")

@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
+from ..limits import is_seconds
 from ..request import Request
 from ..response import Response
 
@@ -130,7 +131,9 @@ class EventQueue:
             raise ValueError(f"queue_events must be a positive integer, not {limit!r}")
         if full not in ("drop_oldest", "close"):
             raise ValueError(f"full must be 'drop_oldest' or 'close', not {full!r}")
-        if heartbeat_seconds is not None and not heartbeat_seconds > 0:
+        if heartbeat_seconds is not None and not (
+            is_seconds(heartbeat_seconds) and heartbeat_seconds > 0
+        ):
             raise ValueError(f"heartbeat_seconds must be positive, not {heartbeat_seconds!r}")
         self.idle_seconds = heartbeat_seconds
         self.ended = False

@@ -21,6 +21,7 @@ from ..route import (
     Handler,
     Middleware,
     RouteOptions,
+    check_callable,
     options_of,
     surround,
     wrap,
@@ -28,7 +29,6 @@ from ..route import (
 from .routing.declare import (
     Options,
     caller,
-    check_handler,
     check_methods,
     check_options,
     name_of,
@@ -120,7 +120,7 @@ class Router:
         place = caller(globals())
 
         def add(handler: AnyHandler) -> AnyHandler:
-            check_handler(handler)
+            check_callable("a handler", handler)
             run = with_timeout(handler, given.get("timeout_seconds"))
             called = name or name_of(handler)
             self._add(Route(parsed, wanted, handler, run, given, called, place), name is not None)
@@ -138,7 +138,7 @@ class Router:
         Raises TypeError or ValueError as `route` does.
         """
         parsed = parse_pattern(prefix, mount=True)
-        check_handler(handler)
+        check_callable("a handler", handler)
         inner = unwrapped(handler)
         if isinstance(inner, Router) and inner._has(self):
             raise ValueError(f"mount {prefix!r}: a router must not be mounted inside of itself")
@@ -161,7 +161,7 @@ class Router:
     def not_found(self, handler: AnyHandler) -> AnyHandler:
         """Have the decorated handler answer where no route matches the path, in place of a 404
         in plain text. A mounted router has its own. TypeError when it cannot be called."""
-        check_handler(handler)
+        check_callable("a handler", handler)
         self._missing = handler
         return handler
 

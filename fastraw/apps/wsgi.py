@@ -27,6 +27,7 @@ from urllib.parse import unquote
 
 from ..request import Request
 from ..response import Response
+from ..route import check_callable
 from ..spool import Spool
 from .pep3333.answers import answer, file, stream
 from .pep3333.file_wrapper import FileWrapper
@@ -90,12 +91,11 @@ class WSGI(Adapter):
     An `OPTIONS *` is answered here: it asks about the server, not about a resource of the
     application (RFC 9110 section 9.3.7).
 
-    Raises TypeError when the application cannot be called.
+    Raises TypeError when the application cannot be called, or is asynchronous.
     """
 
     def __init__(self, application: Application, *, stream_body: bool = False) -> None:
-        if not callable(application):
-            raise TypeError(f"application must be callable, not {application!r}")
+        check_callable("application", application)
         super().__init__(application)
         self.stream_body = stream_body
         self._lock = threading.Lock()

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from ..apps.static import StaticFiles
 from ..apps.wsgi import WSGI
 from ..response import Response
-from ..route import Handler
+from ..route import Handler, is_asynchronous
 from .hello import hello
 
 # What a handler returns, and so a class that is a handler.
@@ -83,6 +83,10 @@ def as_handler(found: Any, target: str, kind: Kind) -> Handler:
     """A handler for an object that is one, or is a WSGI application; raises TargetError."""
     if not callable(found):
         raise TargetError(f"{target!r} is {_article(found)}, which cannot be called")
+    if is_asynchronous(found):
+        raise TargetError(
+            f"{target!r} is asynchronous; fastraw serves handlers that block, and WSGI"
+        )
     if kind is None:
         kind = _kind_of(found, target)
     return WSGI(found) if kind == "wsgi" else found
@@ -91,11 +95,6 @@ def as_handler(found: Any, target: str, kind: Kind) -> Handler:
 def _kind_of(found: Callable[..., Any], target: str) -> Kind:
     if isinstance(inspect.unwrap(found), WSGI):
         return "handler"  # an extension's call has no signature to look at
-    call = found if inspect.isroutine(found) or inspect.isclass(found) else type(found).__call__
-    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(call):
-        raise TargetError(
-            f"{target!r} is asynchronous; fastraw serves handlers that block, and WSGI"
-        )
     try:
         parameters = inspect.signature(found).parameters.values()
     except (TypeError, ValueError):

@@ -76,11 +76,6 @@ def check_methods(methods: Collection[str]) -> tuple[str, ...]:
     return wanted
 
 
-def check_handler(handler: object) -> None:
-    if not callable(handler):
-        raise TypeError(f"a handler must be callable, not {handler!r}")
-
-
 def name_of(handler: Handler) -> str:
     return str(getattr(handler, "__name__", ""))
 
