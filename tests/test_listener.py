@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from fastraw.engine import listener as listener_module
 from fastraw.engine.clients import Address
 from fastraw.engine.listener import ACCEPTS_AT_ONCE, PAUSE_SECONDS, Listener, address_of, listen
 from fastraw.engine.task import NEVER, Task
+from tests.program import PYTHON, ROOT
 
 Refuse = Callable[..., str]
 
@@ -40,6 +42,37 @@ def test_host_and_port() -> None:
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         host, port = sock.getsockname()
         assert (host, port > 0) == ("127.0.0.1", True)
+
+
+def test_a_copy_does_not_listen_on(tmp_path: Path) -> None:
+    """Of our own socket, as a child process has it; what was handed to us is its owner's."""
+    for sock in (listen("127.0.0.1", 0), listen("", 0, uds=str(tmp_path / "sock"))):
+        with socket.socket(fileno=os.dup(sock.fileno())) as copy:
+            address = copy.getsockname()
+            sock.close()
+            with socket.socket(copy.family) as client, pytest.raises(ConnectionRefusedError):
+                client.connect(address)
+    with socket.create_server(("127.0.0.1", 0)) as owner:
+        listen("", 0, fd=owner.fileno()).close()
+        socket.create_connection(owner.getsockname()).close()
+
+
+FORKED = """\
+import os, socket
+from fastraw.engine.listener import listen
+
+sock = listen("127.0.0.1", 0)
+child = os.fork()
+if not child:
+    sock.close()
+    os._exit(0)
+os.waitpid(child, 0)
+socket.create_connection(sock.getsockname()).close()
+"""
+
+
+def test_a_child_that_closes_its_copy_stops_nothing() -> None:
+    subprocess.run([*PYTHON, "-c", FORKED], cwd=ROOT, check=True, timeout=60)
 
 
 def test_port_in_use(taken: int) -> None:

@@ -38,6 +38,23 @@ _GONE = frozenset(
 _log = logging.getLogger("fastraw.error")
 
 
+class OwnSocket(socket.socket):
+    """A socket that nobody listens on any more when it is closed, though a process forked
+    meanwhile holds a copy: clients that connected there would wait for ever."""
+
+    __slots__ = ("_process",)
+
+    def __init__(self, family: int, kind: int, protocol: int = 0) -> None:
+        super().__init__(family, kind, protocol)
+        self._process = os.getpid()
+
+    def close(self) -> None:
+        if os.getpid() == self._process:  # a copy goes without a trace
+            with contextlib.suppress(OSError):  # it does not listen yet; macOS knows no such end
+                self.shutdown(socket.SHUT_RDWR)
+        super().close()
+
+
 def listen(host: str, port: int, uds: str | None = None, fd: int | None = None) -> socket.socket:
     """A non-blocking listening socket: on a descriptor, a Unix path, or a host and port.
 
@@ -59,7 +76,7 @@ def listen(host: str, port: int, uds: str | None = None, fd: int | None = None) 
         raise BindError(f"cannot listen on {where}: {reason}; check the host name") from error
     listener = None
     try:
-        listener = socket.socket(family, kind, protocol)
+        listener = OwnSocket(family, kind, protocol)
         if os.name == "posix":
             # Bind again while old connections are in TIME_WAIT. On Windows the option would let
             # two servers share a port.
@@ -92,7 +109,7 @@ def _explain(error: OSError) -> str:
 def _listen_unix(path: str) -> socket.socket:
     if not hasattr(socket, "AF_UNIX"):
         raise BindError(f"cannot listen on {path}: this system has no Unix sockets")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = OwnSocket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_stale_socket(path)
         listener.bind(path)
