@@ -39,7 +39,11 @@ class Source(Protocol):
     def idle_seconds(self) -> float | None: ...
 
     def attach(self, wake: Callable[[], None]) -> None:
-        """Before all else: `wake` is to be called, from any thread, when there is something."""
+        """Before all else: `wake` is to be called, from any thread, when there is something.
+
+        What is raised here is answered with 500, and `close` is not called: so a source refuses
+        to answer a second request.
+        """
 
     def take(self) -> bytes | None:
         """The next octets, never empty; None when there are none now. Must not block."""

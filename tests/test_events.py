@@ -103,6 +103,24 @@ def test_one_stream(serve: Callable[..., FastServer]) -> None:
     assert stream.ended
 
 
+def test_a_stream_answers_one_request(
+    serve: Callable[..., FastServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = EventStream()
+    server = serve(lambda request: stream)
+    with connect(server) as first, RawClient(("127.0.0.1", server.port)) as second:
+        second.send(GET)
+        assert second.response().status == 500
+        assert "an EventStream answers one request" in caplog.text
+        assert stream.send("to the first")
+        first.until(b"data: to the first\n\n")
+        stream.end()
+        first.until(b"0\r\n\r\n")
+        first.expect_end()
+        second.send(GET)
+        assert second.response().status == 500
+
+
 @pytest.mark.usefixtures("quick_sweeps")
 def test_heartbeat(serve: Callable[..., FastServer]) -> None:
     server = serve(lambda request: EventStream(heartbeat_seconds=0.05))

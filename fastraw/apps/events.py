@@ -58,7 +58,8 @@ def encode_event(data: str, event: str | None = None, id: str | None = None) -> 
 
 
 class EventStream(Response):
-    """An answer made of events, each sent when it comes.
+    """An answer made of events, each sent when it comes. It answers one request; for several
+    clients there is Broadcast.
 
     Args:
         queue_events: events that wait for a client that is slow.
@@ -116,8 +117,8 @@ class EventQueue:
     """The source of one stream: what has been sent and not yet been pulled."""
 
     __slots__ = (
-        "_events", "_full", "_limit", "_lock", "_on_attach", "_on_close", "_wake", "dropped",
-        "ended", "idle_seconds",
+        "_attached", "_events", "_full", "_limit", "_lock", "_on_attach", "_on_close", "_wake",
+        "dropped", "ended", "idle_seconds",
     )  # fmt: skip
 
     def __init__(
@@ -141,7 +142,8 @@ class EventQueue:
         self._limit = limit
         self._full = full
         self._events: deque[bytes] = deque()
-        self._lock = threading.Lock()  # of _events, dropped and ended
+        self._lock = threading.Lock()  # of _attached, _events, dropped and ended
+        self._attached = False
         self._wake: Callable[[], None] | None = None
         self._on_attach: Callable[[EventQueue], None] | None = None
         self._on_close = on_close
@@ -175,6 +177,10 @@ class EventQueue:
     # For the engine, on one thread at a time.
 
     def attach(self, wake: Callable[[], None]) -> None:
+        with self._lock:
+            if self._attached:
+                raise RuntimeError("an EventStream answers one request")
+            self._attached = True
         self._wake = wake
         if self._on_attach is not None:
             self._on_attach(self)

@@ -259,9 +259,10 @@ class Outflow(Intake):
 
     def begin_push(self, request: Request, response: Response) -> None:
         """Answer with what a source has, whenever it has something; the connection is not kept.
-        Raises what is wrong with the response's head."""
+        Raises what is wrong with the response's head, or what the source raises."""
         source, head = response.source, request.head
         assert source is not None
+        source.attach(self.nudge)  # raises when the source is another request's
         try:
             octets, framing, _ = encode_stream_head(
                 response, head.method, head.minor_version, False, self.service.deadlines.date
@@ -273,7 +274,6 @@ class Outflow(Intake):
         self.pushed = Push(source, octets, framing, response.status)
         request.answered = response.status, 0
         self.phase = PUSHING
-        source.attach(self.nudge)
         self.push()
 
     def push(self) -> None:
