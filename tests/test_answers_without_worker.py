@@ -395,6 +395,23 @@ def test_upgrade_that_the_client_did_not_ask_for() -> None:
         client.expect_end()
 
 
+def test_an_upgraded_connection_is_asked_without_waiting_whether_it_is_there() -> None:
+    asked: list[bool] = []
+
+    def handler(request: Request) -> None:
+        with request.upgrade("echo/1"):
+            asked.append(request.disconnected)
+            asked.append(eventually(lambda: request.disconnected))
+
+    with serving(handler) as running, connect(running) as client:
+        client.send(UPGRADE)
+        client.until(b"\r\n\r\n")
+        assert eventually(lambda: asked == [False])
+        client.finish()
+        client.expect_end()
+    assert asked == [False, True]
+
+
 def test_handler_that_fails_after_the_upgrade(caplog: pytest.LogCaptureFixture) -> None:
     def handler(request: Request) -> None:
         request.upgrade("echo/1")

@@ -29,6 +29,8 @@ PUSHING = 5  # sends what a source has, whenever it has something
 UPGRADED = 6  # belongs to the handler that speaks another protocol by it
 CLOSED = 7  # its lock is never given back
 
+# Without waiting on a socket that waits, either: that of an upgraded connection.
+PEEK = socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0)
 # What a connection sends before others get their turn, and how much of a file at a time.
 TURN_BYTES = 4 * 1024 * 1024
 SENDFILE_BYTES = 1024 * 1024
@@ -84,7 +86,7 @@ class Channel(Task):
     def disconnected(self) -> bool:
         """Whether the client has closed its side; octets that still wait hide that."""
         try:
-            return self.sock.recv(1, socket.MSG_PEEK) == b""
+            return self.sock.recv(1, PEEK) == b""
         except BlockingIOError:
             return False
         except OSError:
