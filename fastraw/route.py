@@ -116,11 +116,12 @@ def key_of(handler: Handler) -> Callable[[Request], Hashable]:
     return key
 
 
-def default_key(request: Request) -> Hashable:
-    """Without a router: the method and the first segment of the path."""
+def default_key(request: Request) -> str:
+    """Without a router: the method and the first segment of the path. As a str, since a dict of
+    nothing else is read without a lock on free-threaded builds, too."""
     path = request.raw_path
     end = path.find("/", 1)
-    return request.method, path if end < 0 else path[:end]
+    return f"{request.method} {path if end < 0 else path[:end]}"
 
 
 def wrap(handler: Handler, call: Handler) -> Handler:
