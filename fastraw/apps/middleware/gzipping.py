@@ -6,7 +6,8 @@
    that is pushed, since a compressor would hold 256 KiB for each subscriber.
 3. The client's weights decide (section 12.5.3); among equals gzip is taken.
 4. A strong entity tag becomes weak: the octets are others (section 8.8.3.3).
-5. Of a stream, each piece leaves at once. HEAD is told what GET would be.
+5. Of a stream, each piece leaves at once, which costs small pieces most of what they would gain.
+   HEAD is told what GET would be.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ def gzip(
         minimum_bytes: smaller content is left as it is.
         level: 1, the fastest, to 9, the smallest.
         media_types: says of a media type, in lower case, whether to compress it.
+
+    Each piece of a stream is flushed, so that it leaves at once; pieces of a few octets hardly
+    shrink by it.
 
     What a page says in secret beside what an attacker makes it say can be guessed from its
     compressed size (BREACH): leave such answers out, with `Cache-Control: no-transform`.
