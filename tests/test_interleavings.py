@@ -645,6 +645,46 @@ def test_answers_wait_for_the_rest_of_the_batch_and_not_for_a_poll(script: Scrip
     assert order[:8] == ["poll", *run, *deliver, "poll"]
 
 
+def test_each_job_is_counted_once(script: Script) -> None:
+    """Those with an answer, when that is sent; one without, when it has run; those apart."""
+    scheduler = script.scheduler
+    tasks, order = answering(script, 4)
+    counts: list[int] = []
+
+    def deliver(job: Any, answer: bytes) -> None:
+        counts.append(scheduler.served())
+
+    for task in tasks:
+        task.deliver = deliver  # type: ignore[method-assign]
+    tasks[2].run = lambda job: None  # type: ignore[method-assign]
+    tasks[3].at_run = lambda: scheduler._retake(scheduler._permits[0], 3)
+    assert hold(script) is True
+    assert order == ["run 0", "run 1", "run 3"]
+    assert counts == [3, 3, 4]
+    assert scheduler.served() == 4
+
+
+def test_a_permit_that_changes_hands_cannot_be_taken(script: Script) -> None:
+    scheduler = script.scheduler
+    idle = list(scheduler._idle)
+    scheduler._permits[0].holder = None
+    scheduler._retake(scheduler._permits[0], "job")
+    assert scheduler._idle == idle
+    assert not scheduler._slow.routes
+
+
+def test_nothing_is_taken_while_nobody_is_idle(script: Script) -> None:
+    scheduler = script.scheduler
+    worker, permit = scheduler._idle.pop(), scheduler._permits[0]
+    permit.holder = worker
+    worker.lent.append("job")
+    scheduler._idle.clear()
+    scheduler._retake(permit, "job")
+    assert list(worker.lent) == ["job"]
+    assert permit.holder is worker
+    assert not scheduler._slow.routes
+
+
 def test_no_more_than_so_many_answers_wait(script: Script) -> None:
     _, order = answering(script, 2 * OUTBOX_ANSWERS + 1)
     hold(script)
