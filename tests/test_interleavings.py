@@ -664,6 +664,13 @@ def test_each_job_is_counted_once(script: Script) -> None:
     assert scheduler.served() == 4
 
 
+def test_a_job_apart_is_counted(script: Script) -> None:
+    answering(script, 1)
+    script.scheduler._slow.seen_slow(0)
+    assert hold(script) is True
+    assert script.scheduler.served() == 1
+
+
 def test_a_permit_that_changes_hands_cannot_be_taken(script: Script) -> None:
     scheduler = script.scheduler
     idle = list(scheduler._idle)
