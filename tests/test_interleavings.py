@@ -516,6 +516,8 @@ def test_stop_closes_what_is_left_of_the_batch_of_a_job_that_still_runs(script: 
             super().run(job)
             scheduler.stop(wait=False)
             assert resumed.noted == ["closed"]
+            assert scheduler.running() == 1
+            assert scheduler._permits[0].holder is None
             return None
 
     first = Stopping(scheduler, job="job")
@@ -727,6 +729,7 @@ def test_no_answer_waits_for_a_job_apart(script: Script) -> None:
     script.scheduler._slow.seen_slow(1)
     assert hold(script) is True
     assert order == ["run 0", "deliver 0", "run 1", "deliver 1"]
+    assert script.scheduler._permits[0].holder is None  # its heir has yet to wake
 
 
 def test_no_answer_waits_for_a_job_that_loses_the_permit(script: Script) -> None:

@@ -17,6 +17,7 @@ from fastraw.engine.poller import HANGUP, EpollPoller, Poller, SelectorPoller
 from fastraw.engine.scheduler import Scheduler
 from fastraw.engine.task import Task
 from fastraw.engine.tasks import Tasks
+from tests.waiting import eventually
 
 SOON = 10.0  # seconds after which something that must happen has not
 
@@ -429,6 +430,13 @@ def test_stop_leaves_no_thread() -> None:
         with running(workers=3) as scheduler:
             wait(Line(scheduler).send(nothing))
     assert threading.active_count() == before
+
+
+def test_what_is_said_of_a_thread_is_not_said_of_the_next_with_its_number() -> None:
+    with running() as scheduler:
+        workers = scheduler._pool
+        assert eventually(lambda: all(each.progress and each.thread_id for each in workers))
+    assert not any(each.progress or each.thread_id for each in workers)
 
 
 def test_stop_does_not_wait_for_a_job_that_never_ends() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
-from fastraw.engine.watchdog import QUIET_TICKS, Watchdog, Watched
+from fastraw.engine import watchdog
+from fastraw.engine.watchdog import AGAIN_SECONDS, QUIET_TICKS, TICK_SECONDS, Watchdog, Watched
 from tests.waiting import eventually
 
 SOON_SECONDS = 10.0
@@ -152,6 +154,62 @@ def test_a_permit_that_cannot_be_taken_is_tried_again() -> None:
     with watching() as watch:
         watch.show("long")
         assert eventually(lambda: len(watch.retaken) >= 3)
+
+
+# When it looks, with its sleep as the only clock: each line is what it finds by one look.
+
+Found = tuple[object | None, ...]
+
+
+def steps(monkeypatch: pytest.MonkeyPatch, found: list[Found]) -> tuple[list[float], Watch]:
+    """How long it slept before each look, and what came of that."""
+    watch = Watch(len(found[0]))
+    left, slept = list(found), list[float]()
+
+    def sleep(seconds: float) -> None:
+        assert not watch.dog.asleep
+        slept.append(seconds)
+        for permit, shown in zip(watch.permits, left.pop(0), strict=True):
+            permit.shown = shown
+        watch.dog._stopping = not left
+
+    monkeypatch.setattr(watchdog, "time", SimpleNamespace(sleep=sleep))
+    watch.dog._rouse.release()  # by a holder that has found it asleep
+    watch.dog._run()
+    return slept, watch
+
+
+def test_what_is_found_is_looked_at_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third, fourth = object(), object(), object(), object()
+    found: list[object] = [first, first, first, None, second, third, fourth, None]
+    slept, watch = steps(monkeypatch, [(each,) for each in found])
+    tick, again = TICK_SECONDS, AGAIN_SECONDS
+    assert slept == [tick, again, again, again, tick, again, tick, again]
+    assert watch.retaken == [(watch.permits[0], first)] * 2
+    assert watch.permits[0].marks == 4
+
+
+def test_a_new_call_puts_off_no_look_at_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept, _ = steps(monkeypatch, [("long", None), ("long", "new"), (None, None)])
+    assert slept == [TICK_SECONDS, AGAIN_SECONDS, AGAIN_SECONDS]
+
+
+def test_a_job_that_has_ended_meanwhile_is_a_new_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a stream's, which is run again and again."""
+    _, watch = steps(monkeypatch, [("stream",), (None,), ("stream",), (None,)])
+    assert watch.retaken == []
+
+
+def test_awake_it_is_not_said_to_sleep() -> None:
+    """Though it has found somebody busy when it was about to, or has been roused before."""
+    before = Watch()
+    before.permits[0].busy = True
+    before.dog._sleep()
+    assert not before.dog.asleep
+    assert before.dog._rouse.locked()
+    before.dog.asleep = True
+    before.dog.rouse()
+    assert not before.dog.asleep
 
 
 def test_each_permit_is_counted_by_itself() -> None:
