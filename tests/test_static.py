@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from fastraw import FastServer, HTTPError, Request, Response, Router, StaticFiles
+from fastraw.apps import static
 from fastraw.apps.files import tree
 from fastraw.apps.files.media import MediaTypes, may_be_compressed
+from fastraw.apps.files.openfile import OpenFile
 from fastraw.apps.files.representation import SMALL_BYTES
 from fastraw.testing import RawClient, RawResponse
 from tests.waiting import eventually
@@ -179,6 +181,57 @@ def test_descriptors_used_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(os, "open", exhausted)
         response = ask(server, "/small.txt")
     assert (response.status, response.get("retry-after")) == (503, "1")
+
+
+def test_index_that_cannot_be_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there, so the directory is not shown in its place; and it is no fault of the client."""
+    real, number = os.open, errno.EACCES
+
+    def failing(name: str, *arguments: Any, **options: Any) -> int:
+        if str(name).endswith("index.html"):
+            raise OSError(number, os.strerror(number))
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", failing)
+    with FastServer(StaticFiles(root, listing=True), port=0) as server:
+        assert ask(server, "/folder/").status == 403
+        number = errno.EIO
+        assert ask(server, "/folder/").status == 500
+
+
+@pytest.mark.parametrize("fields", [(), ("Range: bytes=2-9",)])
+def test_file_that_becomes_shorter_before_it_is_read(
+    tmp_path: Path, fields: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log.txt"
+    path.write_bytes(b"0123456789")
+    read = OpenFile._read
+
+    def late(file: OpenFile, count: int) -> bytes:
+        os.truncate(path, 5)
+        return read(file, count)
+
+    monkeypatch.setattr(OpenFile, "_read", late)
+    with FastServer(StaticFiles(tmp_path), port=0) as server:
+        ask(server, "/none")
+        before = len(os.listdir("/proc/self/fd"))
+        response = ask(server, "/log.txt", *fields)
+        assert (response.status, response.get("retry-after")) == (503, "1")
+        assert eventually(lambda: len(os.listdir("/proc/self/fd")) == before)
+
+
+def test_paths_that_are_kept_are_few(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static, "_PLACES_LIMIT", 2)
+    handler = StaticFiles(root)
+    with FastServer(handler, port=0) as server:
+        for _ in range(2):
+            for name in ("small.txt", "photo.png", "only.js", "empty.txt", "big.bin"):
+                assert ask(server, f"/{name}").body == (root / name).read_bytes()
+                assert len(handler._places) <= 2
+        long = "/" + "folder/../" * 30 + "small.txt"
+        kept = set(handler._places)
+        ask(server, long)
+        assert set(handler._places) == kept
 
 
 # ---- media types ----
