@@ -19,6 +19,7 @@ from fastraw.engine.poller import (
     Poller,
     SelectorPoller,
     default_poller,
+    wait_until,
 )
 from tests.waiting import eventually
 
@@ -216,6 +217,26 @@ def test_wake_is_used_up_by_the_poll_that_it_ends(poller: Poller) -> None:
         with pytest.raises(BlockingIOError):
             poller._ours.recv(1)
     assert poller.poll(0) == NOTHING
+
+
+def test_a_descriptor_that_was_closed_before_it_is_watched_costs_nothing(pair: Pair) -> None:
+    poller = SelectorPoller()
+    gone = os.dup(pair[0].fileno())
+    os.close(gone)
+    poller.rearm(gone, READABLE)
+    poller.rearm(pair[0].fileno(), WRITABLE)
+    assert poller.poll(SOON_SECONDS) == [(pair[0].fileno(), WRITABLE)]
+    poller.close()
+
+
+@pytest.mark.parametrize("by", ["poll", "select"])
+def test_one_socket_is_waited_for(by: str, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    if by == "select":
+        monkeypatch.delattr(select, "poll", raising=False)
+    assert wait_until(pair[0], WRITABLE, SOON_SECONDS)
+    assert not wait_until(pair[0], READABLE, 0)
+    pair[1].send(b"!")
+    assert wait_until(pair[0], READABLE, None)
 
 
 def test_wake_of_a_closed_poller_does_nothing(poller: Poller, pair: Pair) -> None:
