@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import resource
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -204,6 +205,24 @@ def temporary_files() -> int:
             paths.append(os.readlink(f"/proc/self/fd/{descriptor}"))
     folder = tempfile.gettempdir()
     return sum(path.startswith(folder) and path.endswith(" (deleted)") for path in paths)
+
+
+def test_content_that_cannot_be_stored(caplog: pytest.LogCaptureFixture) -> None:
+    """As on a full disk: the request is answered, the connection closed, the file used again."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    server = FastServer(Handler(), port=0)
+    with server, RawClient(("127.0.0.1", server.port)) as client:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MEMORY_BYTES, hard))
+        try:
+            client.send(message("/body", MIB))
+            response = client.response()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (response.status, response.closes) == (500, True)
+        assert "Cannot store the content of a request: " in caplog.text
+        with RawClient(("127.0.0.1", server.port)) as other:
+            other.send(message("/body", 2 * MIB))
+            assert other.response().body == digest_of(2 * MIB)
 
 
 def test_no_file_is_left_behind() -> None:
