@@ -181,9 +181,9 @@ def test_requests_that_wait_in_vain_have_theirs(lines: Lines) -> None:
         connect(running) as first,
         connect(running) as second,
     ):
+        running._running.scheduler._slow.seen_slow("GET /wait")  # type: ignore[union-attr]
         first.send(get("/wait"))
         assert eventually(lambda: running.stats().running == 1)
-        running._running.scheduler._slow.seen_slow(("GET", "/wait"))  # type: ignore[union-attr]
         second.send(get("/wait"))
         size = len(second.response().body)
         assert lines.taken(1) == [("127.0.0.1", "GET /wait HTTP/1.1", 503, size)]
