@@ -9,6 +9,7 @@ from fastraw.engine import channel, content
 from fastraw.engine.connection import Connection
 from fastraw.file import FileSlice
 from fastraw.testing import RawClient
+from tests.waiting import eventually
 
 POST = b"POST /%b HTTP/1.1\r\nHost: a\r\n"
 CONTENT = bytes(range(256)) * 400
@@ -71,6 +72,10 @@ def test_an_answer_is_sent_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Connection, "send_some", noted_send)
     with FastServer(App(), port=0) as server, RawClient(("127.0.0.1", server.port)) as client:
         client.send(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert server._running is not None
+        tasks = server._running.service.tasks
+        # The kernel cannot take all of it before the client reads.
+        assert eventually(lambda: any(getattr(task, "out", None) for task in tasks))
         assert client.response().body == ANSWER
     assert turns
     assert all(sum(turn[:-1]) <= 1000 for turn in turns)
