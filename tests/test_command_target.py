@@ -257,6 +257,8 @@ def refuses(address: tuple[str, int]) -> bool:
         socket.create_connection(address).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        return False  # at the very moment of closing
     return False
 
 
