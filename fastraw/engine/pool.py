@@ -98,6 +98,8 @@ class Pool(Readiness):
             for permit in self._permits:
                 holder = permit.holder
                 if holder is not None and (back := self._take_back(holder)) is not None:
+                    back.holder = None
+                    self._leave_events(back)
                     taken.append(back)
         for permit in taken:
             permit.deliver()
@@ -159,18 +161,14 @@ class Pool(Readiness):
         heir.wake.release()
 
     def _take_back(self, holder: Worker) -> Permit | None:
-        """Take the permit of an inline job for good. The caller holds `_lock`."""
+        """The permit that is lent to a holder's inline job, which runs apart from now on; None
+        when there is no job any more. The caller, who now owns the permit, holds `_lock`.
+
+        It may be another one than the caller was looking at: the holder may have given that away.
+        """
         try:
             holder.lent.pop()
         except IndexError:
-            return None  # there is no job; its thread goes on to see that we stop
-        permit = self._held_by(holder)
-        permit.holder = None
+            return None
         self._apart += 1
-        self._leave_events(permit)
-        return permit
-
-    def _held_by(self, holder: Worker) -> Permit:
-        """What was lent to the job that the caller has just popped: maybe not the permit that it
-        was looking at, since the holder may have given that away and got another one."""
         return next(permit for permit in self._permits if permit.holder is holder)

@@ -250,13 +250,10 @@ class Scheduler(Pool):
         with self._lock:
             if not self._idle:
                 return
-            try:
-                holder.lent.pop()
-            except IndexError:
+            taken = self._take_back(holder)
+            if taken is None:
                 return  # the call has ended; its thread was first
-            taken = self._held_by(holder)
             heir = self._idle.pop()
-            self._apart += 1
         if not self._control(call):
             self._slow.seen_slow(self._route(call))
         self._give(heir, taken)
