@@ -5,9 +5,9 @@ The unit stands in each field's name. None switches a limit or a timeout off.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, fields
-from typing import Any
+
+from .arguments import is_seconds
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,3 @@ class Timeouts:
                 raise ValueError(
                     f"Timeouts.{field.name} must be a positive number or None, not {value!r}"
                 )
-
-
-def is_seconds(value: Any) -> bool:
-    """Whether it is a number that can be added to a time: no NaN, and no int too large for a
-    float."""
-    if type(value) is int:
-        return abs(value) <= sys.float_info.max
-    return type(value) is float and value == value  # NaN is the one that does not equal itself

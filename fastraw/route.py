@@ -16,7 +16,7 @@ from functools import partial, update_wrapper
 from types import CodeType
 from typing import Any
 
-from .limits import is_seconds
+from .arguments import is_seconds
 from .request import Request
 from .response import Response
 

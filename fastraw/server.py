@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from .arguments import check_argument, is_path, is_seconds
 from .engine.clients import Address
 from .engine.ending import Ending
 from .engine.listener import listen
-from .limits import Limits, Timeouts, is_seconds
+from .limits import Limits, Timeouts
 from .route import Handler, check_callable
 from .running import Running, Stats, StopReport
 
@@ -59,15 +60,18 @@ class FastServer:
         tls: TLS | SSLContext | None = None,
     ) -> None:
         check_callable("handler", handler)
-        _check("host", isinstance(host, str), "a str", host)
-        _check("port", type(port) is int and 0 <= port <= 65535, "an int from 0 to 65535", port)
-        path = isinstance(uds, (str, os.PathLike)) and os.fspath(uds) != ""
-        _check("uds", uds is None or path, "a path or None", uds)
-        _check("fd", fd is None or (type(fd) is int and fd >= 0), "a descriptor or None", fd)
-        _check("workers", workers is None or (type(workers) is int and workers > 0),
-               "a positive int or None", workers)  # fmt: skip
-        _check("limits", isinstance(limits, Limits), "a Limits", limits)
-        _check("timeouts", isinstance(timeouts, Timeouts), "a Timeouts", timeouts)
+        check_argument("host", isinstance(host, str), "a str", host)
+        check_argument(
+            "port", type(port) is int and 0 <= port <= 65535, "an int from 0 to 65535", port
+        )
+        check_argument("uds", uds is None or is_path(uds), "a path or None", uds)
+        check_argument(
+            "fd", fd is None or (type(fd) is int and fd >= 0), "a descriptor or None", fd
+        )
+        good = workers is None or (type(workers) is int and workers > 0)
+        check_argument("workers", good, "a positive int or None", workers)
+        check_argument("limits", isinstance(limits, Limits), "a Limits", limits)
+        check_argument("timeouts", isinstance(timeouts, Timeouts), "a Timeouts", timeouts)
         if tls is not None:
             _tls_module().check(tls)
         if uds is not None and fd is not None:
@@ -118,7 +122,7 @@ class FastServer:
         Raises TypeError when `timeout` is no number; the server then goes on.
         """
         good = timeout is None or is_seconds(timeout)
-        _check("timeout", good, "a number of seconds or None", timeout)
+        check_argument("timeout", good, "a number of seconds or None", timeout)
         running = self._running
         inside = running is not None and running.scheduler.owns_thread()
         if not self._lock.acquire(blocking=not inside):
@@ -241,8 +245,3 @@ class FastServer:
 def _tls_module() -> ModuleType:
     """Imported when it is needed: OpenSSL takes longer to load than all the rest."""
     return import_module(".engine.tls", __package__)
-
-
-def _check(name: str, good: bool, expected: str, value: object) -> None:
-    if not good:
-        raise TypeError(f"{name} must be {expected}, not {value!r}")

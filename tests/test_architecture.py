@@ -21,8 +21,8 @@ PACKAGE = Path(fastraw.__file__).parent
 # The floors, from the ground up: a module imports from floors below its own, and the modules of
 # `engine` and `apps` from each other.
 FLOORS = (
-    *("errors", "limits", "faults", "headers", "fields", "dates", "file", "_environ_py", "grammar"),
-    *("_head_py", "_chunks_py", "_unfinished_py"),
+    *("errors", "arguments", "limits", "faults", "headers", "fields", "dates", "file"),
+    *("_environ_py", "grammar", "_head_py", "_chunks_py", "_unfinished_py"),
     *("_parse_py", "_message_py", "_parse", "parse", "spool", "cookies", "jsoncontent"),
     *("parameters", "forms", "multipart", "request", "response", "route", "body", "encode"),
     *("engine", "running", "server", "apps"),

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
-from ..limits import is_seconds
+from ..arguments import is_seconds
 from ..request import Request
 from ..response import Response
 

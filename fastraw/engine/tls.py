@@ -16,6 +16,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..arguments import check_argument, is_path
+
 LOOK_SECONDS = 1.0
 
 Path = str | os.PathLike[str]
@@ -56,17 +58,17 @@ class TLS:
     """Whether a client without a certificate is turned away, where there is a `client_ca`."""
 
     def __post_init__(self) -> None:
-        _check("cert", _is_path(self.cert), "a path", self.cert)
-        _check("key", self.key is None or _is_path(self.key), "a path or None", self.key)
+        check_argument("TLS.cert", is_path(self.cert), "a path", self.cert)
+        check_argument("TLS.key", self.key is None or is_path(self.key), "a path or None", self.key)
         password = self.password is None or isinstance(self.password, str)
         # The value is left out: it may be the password after all, of another type.
-        _check("password", password, "a str or None", type(self.password))
+        check_argument("TLS.password", password, "a str or None", type(self.password))
         pairs = isinstance(self.names, Mapping) and all(map(_is_named_pair, self.names.items()))
-        _check("names", pairs, "a mapping of names to pairs of paths", self.names)
-        authorities = self.client_ca is None or _is_path(self.client_ca)
-        _check("client_ca", authorities, "a path or None", self.client_ca)
+        check_argument("TLS.names", pairs, "a mapping of names to pairs of paths", self.names)
+        authorities = self.client_ca is None or is_path(self.client_ca)
+        check_argument("TLS.client_ca", authorities, "a path or None", self.client_ca)
         required = type(self.client_required) is bool
-        _check("client_required", required, "True or False", self.client_required)
+        check_argument("TLS.client_required", required, "True or False", self.client_required)
 
     def files(self) -> list[Path]:
         """Every file that is read."""
@@ -115,19 +117,10 @@ class TLS:
         return context
 
 
-def _is_path(value: object) -> bool:
-    return isinstance(value, (str, os.PathLike)) and os.fspath(value) != ""
-
-
 def _is_named_pair(item: tuple[object, object]) -> bool:
     name, pair = item
-    paths = isinstance(pair, (tuple, list)) and len(pair) == 2 and all(map(_is_path, pair))
+    paths = isinstance(pair, (tuple, list)) and len(pair) == 2 and all(map(is_path, pair))
     return isinstance(name, str) and paths
-
-
-def _check(name: str, good: bool, expected: str, value: object) -> None:
-    if not good:
-        raise TypeError(f"TLS.{name} must be {expected}, not {value!r}")
 
 
 def _check_holds(path: Path, kind: str) -> None:
